@@ -1,0 +1,107 @@
+"""What a rule's author subclasses: `WarningRule`, which judges affected keys against the stored history."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from hub.model.demand import DemandFacts
+from hub.model.warning import SignalDraft
+
+
+@dataclass(frozen=True, slots=True)
+class AffectedKey:
+    """One key that new, changed or late demands touch.
+
+    Attributes:
+        key: What `WarningRule.keys` gave.
+        since: Earliest event time (``submitted_at``) among the demands that touch it, aware UTC.
+        until: Latest such time; equal to ``since`` for one demand.
+    """
+
+    key: str
+    since: datetime
+    until: datetime
+
+
+class History(Protocol):
+    """Stored demands, answered for many keys in one query; only what is live (not deleted) and not void."""
+
+    def demands(
+        self, subject: str, spans: Mapping[str, tuple[datetime, datetime]]
+    ) -> Mapping[str, Sequence[DemandFacts]]:
+        """For each key its demands with ``since <= submitted_at < until``, ascending by time then id.
+
+        ``subject`` names what the keys are: ``reporter`` (reporter_key) or ``demand`` (demand_id); a key with no demand is absent.
+        """
+        ...
+
+    def counts(self, subject: str, spans: Mapping[str, tuple[datetime, datetime]]) -> Mapping[str, int]:
+        """For each key the number of its demands in the span; absent means none."""
+        ...
+
+    def distinct_reporters(
+        self, subject: str, spans: Mapping[str, tuple[datetime, datetime]]
+    ) -> Mapping[str, int]:
+        """For each key the number of different reporters in the span; the anonymous count as nobody."""
+        ...
+
+    def weekly(
+        self, subject: str, spans: Mapping[str, tuple[datetime, datetime]]
+    ) -> Mapping[str, Sequence[tuple[datetime, int]]]:
+        """For each key the demands per ISO week (county zone; week's Monday 00:00 aware, count), ascending."""
+        ...
+
+    @property
+    def now(self) -> datetime:
+        """The moment of this evaluation, aware UTC."""
+        ...
+
+
+class RuleParams(BaseModel):
+    """Base of a rule's parameters: data with a version, never constants in code."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WarningRule(ABC):
+    """One rule that finds trouble before it becomes a complaint.
+
+    Attributes:
+        rule_id: Stable id (``W01``).
+        title: Its name in 中文.
+        version: Of the logic; changes whenever the same inputs could give another answer.
+        subject: What its keys are, as `History.demands` understands it.
+        Params: Model of its parameters.
+        auto_issue_levels: Levels that may be issued without triage; empty for most rules.
+    """
+
+    rule_id: ClassVar[str]
+    title: ClassVar[str]
+    version: ClassVar[str]
+    subject: ClassVar[str]
+    Params: ClassVar[type[RuleParams]] = RuleParams
+
+    def __init__(self, params: RuleParams | None = None) -> None:
+        self.params: Any = params if params is not None else self.Params()
+
+    @abstractmethod
+    def keys(self, demand: DemandFacts) -> Iterable[str]:
+        """The keys that this demand touches; none when the rule does not care for it."""
+
+    @abstractmethod
+    def reach(self) -> timedelta:
+        """How far before and after an affected event time the rule looks: its longest window."""
+
+    @abstractmethod
+    def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft]:
+        """Every episode of these keys that overlaps their affected span widened by `reach`.
+
+        Deterministic: the same stored demands give the same drafts, in whatever order they arrived. What no draft
+        names any more is no longer a signal: the caller closes open signals whose episode has gone.
+        """

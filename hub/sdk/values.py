@@ -1,0 +1,89 @@
+"""Small pure helpers for `Channel.normalize`: times, versions, text, mapped values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import TypeVar
+
+from hub.clock import COUNTY_ZONE
+from hub.errors import Code, RecordRejected
+
+ValueT = TypeVar("ValueT")
+
+_FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y%m%d%H%M%S", "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d")
+
+
+def time_in(text: str, zone: tzinfo = COUNTY_ZONE, *, field: str) -> datetime:
+    """The aware UTC time that ``text`` names; a naive one is taken in ``zone``.
+
+    Raises:
+        RecordRejected: No known form (code ``field_invalid``); ``field`` names the place, the value is not shown.
+    """
+    stripped = text.strip()
+    moment = _parse(stripped)
+    if moment is None:
+        raise RecordRejected(
+            f"field {field!r}: a text of {len(stripped)} characters is no time (expected yyyy-MM-dd HH:mm:ss); "
+            "look at the record with `hub quarantine show` and mend the mapping",
+            code=Code.FIELD_INVALID,
+            field=field,
+        )
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _parse(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    for form in _FORMATS:
+        try:
+            return datetime.strptime(text, form)  # noqa: DTZ007 - the caller adds the zone
+        except ValueError:
+            continue
+    return None
+
+
+def version_of_time(moment: datetime) -> str:
+    """A version that compares as text the way the moments do.
+
+    Raises:
+        ValueError: ``moment`` is naive.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("a version needs an aware time")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+
+
+def version_of_number(number: int) -> str:
+    """A version that compares as text the way whole numbers from 0 to 10**20 do."""
+    if not 0 <= number < 10**20:
+        raise ValueError(f"version number {number} is not between 0 and 10**20")
+    return f"{number:020d}"
+
+
+def mapped(table: Mapping[str, ValueT], value: str | None, *, field: str) -> ValueT:
+    """The value that ``table`` gives for ``value``; never a silent default (R26).
+
+    Raises:
+        RecordRejected: The table does not know it (code ``value_unmapped``).
+    """
+    key = (value or "").strip()
+    if key in table:
+        return table[key]
+    shown = key if len(key) <= 12 else f"{key[:12]}…"
+    raise RecordRejected(
+        f"field {field!r}: code {shown!r} is not in the table of {len(table)} known values; "
+        "add it to the channel's mapping and replay the record",
+        code=Code.VALUE_UNMAPPED,
+        field=field,
+    )
+
+
+def blank_to_none(value: object) -> str | None:
+    """The text without surrounding space, or None for None, empty text and the words ``null``, ``NULL``, ``None``."""
+    if value is None:
+        return None
+    text = str(value).strip()
+    return None if text in ("", "null", "NULL", "None", "undefined") else text

@@ -1,0 +1,118 @@
+"""The engine, its transactions, and what the database's errors mean for a caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from hub.errors import Code, ConfigError, HubError, StoreError, StoreUnavailable
+
+_FULL = ("53100", "53200", "58030")  # disk_full, out_of_memory, io_error
+_PASSWORD = ("28P01", "28000")
+
+
+class Store:
+    """One database and a small pool of connections to it.
+
+    Attributes:
+        engine: SQLAlchemy 2 engine on psycopg 3; every time that leaves it is aware UTC.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 4, application_name: str = "hub") -> None:
+        self.engine: Engine = create_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=8,
+            pool_pre_ping=True,
+            connect_args={
+                "application_name": application_name,
+                "options": "-c timezone=UTC -c jit=off",
+                "connect_timeout": 10,
+            },
+        )
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            StoreUnavailable: No connection, or lost in between; nothing was committed, or the commit is in doubt.
+            StoreError: The database refused (disk full, schema missing …).
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except DBAPIError as exc:
+            raise explain(exc) from exc
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection that commits each statement by itself, for session locks and short side transactions."""
+        try:
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                yield connection
+        except DBAPIError as exc:
+            raise explain(exc) from exc
+
+    def ping(self) -> str:
+        """The server's version; raises as `begin` does."""
+        with self.connect() as connection:
+            return str(connection.execute(text("show server_version")).scalar_one())
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def driver(connection: Connection) -> Any:
+    """The psycopg connection beneath, for COPY and pipelines; it takes part in the same transaction."""
+    return connection.connection.driver_connection
+
+
+def explain(exc: DBAPIError) -> HubError:
+    """The hub's error for what the driver raised. The driver's own text is kept only where it can hold no row's values."""
+    sqlstate = getattr(exc.orig, "sqlstate", None) or ""
+    primary = _primary(exc)
+    if sqlstate in _FULL:
+        return StoreError(
+            f"the database has no room left ({sqlstate}: {primary}); nothing of this step was committed; "
+            "free disk space, then run the step again: it takes up where it stopped",
+            code=Code.STORE_FULL,
+        )
+    if sqlstate in _PASSWORD or "password authentication failed" in primary:
+        return ConfigError(
+            "the database refused the hub's login (password or user); expected the one in HUB_DATABASE_URL or in the "
+            "private server's password file; mend the address, then try again",
+            code=Code.STORE_PASSWORD,
+        )
+    if sqlstate == "3D000":
+        return ConfigError(
+            "the database named in HUB_DATABASE_URL does not exist on that server; create it, then run `hub migrate`",
+            code=Code.CONFIG_INVALID,
+        )
+    if sqlstate in ("42P01", "42703"):
+        return StoreError(
+            "the database lacks a table or column that this version of the hub needs; run `hub migrate`",
+            code=Code.STORE_SCHEMA,
+        )
+    if exc.connection_invalidated or isinstance(exc, OperationalError) or sqlstate[:2] in ("08", "57"):
+        return StoreUnavailable(
+            f"the database cannot be reached or went away ({sqlstate or type(exc.orig).__name__}: {primary}); "
+            "nothing half-done was kept; check it with `hub doctor` and run the step again",
+            code=Code.STORE_UNAVAILABLE,
+        )
+    return StoreError(
+        f"the database refused a statement ({sqlstate or type(exc.orig).__name__}: {primary}); the transaction was rolled back; "
+        "this is a fault of the hub: report it with this line",
+        code=Code.UNEXPECTED,
+    )
+
+
+def _primary(exc: DBAPIError) -> str:
+    # Only the primary message: DETAIL and CONTEXT quote the row's values, which may be personal.
+    diagnostic = getattr(exc.orig, "diag", None)
+    message = getattr(diagnostic, "message_primary", None) or str(exc.orig)
+    return " ".join(str(message).split())[:200]
