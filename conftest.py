@@ -1,0 +1,7 @@
+"""Loads what every test of this repository stands on: tests/, plugins/*/tests/ and the examples in the docs."""
+
+pytest_plugins = [
+    "tests.support.environment",
+    "tests.support.left_out",
+    "tests.support.network",
+]
