@@ -102,7 +102,7 @@ def pytest_testnodedown(node: object, error: object) -> None:
     """Every worker collects every test, so that any worker's counts are the whole run's."""
     counts = getattr(node, "workeroutput", {}).get(_WORKER_OUTPUT, {})
     config: pytest.Config = node.config  # type: ignore[attr-defined]
-    config.stash[_left_out_key] |= Counter(counts)
+    config.stash[_left_out_key] = config.stash[_left_out_key] | Counter(counts)
 
 
 def summary_line(left_out: Counter[str]) -> str:
