@@ -51,7 +51,9 @@ def missing_package(item: pytest.Item) -> str | None:
     """The first Debian package that the test is marked with and whose program is not on this machine."""
     for mark in item.iter_markers("debian"):
         if len(mark.args) != 1 or mark.kwargs:
-            raise pytest.UsageError(f"{item.nodeid}: write the marker as debian('package'), one marker a package")
+            raise pytest.UsageError(
+                f"{item.nodeid}: write the marker as debian('package'), one marker a package"
+            )
         package: str = mark.args[0]
         if find_program(package) is None:
             return package
@@ -76,7 +78,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     config.hook.pytest_deselected(items=list(missing))
     items[:] = [item for item in items if item not in missing]
-    config.stash[_left_out_key].update(missing.values())
+    left_out: Counter[str] = config.stash[_left_out_key]
+    left_out.update(missing.values())
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -94,15 +97,18 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker of pytest-xdist hands its counts to the process that prints the summary."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output[_WORKER_OUTPUT] = dict(session.config.stash[_left_out_key])
+        left_out: Counter[str] = session.config.stash[_left_out_key]
+        output[_WORKER_OUTPUT] = dict(left_out)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: object, error: object) -> None:
     """Every worker collects every test, so that any worker's counts are the whole run's."""
-    counts = getattr(node, "workeroutput", {}).get(_WORKER_OUTPUT, {})
+    counts: dict[str, int] = getattr(node, "workeroutput", {}).get(_WORKER_OUTPUT, {})
     config: pytest.Config = node.config  # type: ignore[attr-defined]
-    config.stash[_left_out_key] = config.stash[_left_out_key] | Counter(counts)
+    left_out: Counter[str] = config.stash[_left_out_key]
+    for package, count in counts.items():
+        left_out[package] = max(left_out[package], count)
 
 
 def summary_line(left_out: Counter[str]) -> str:

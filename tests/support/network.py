@@ -82,4 +82,6 @@ def only_this_machine() -> Iterator[None]:
     tried = sorted(set(_attempts))
     _attempts.clear()
     if tried:
-        pytest.fail(f"the test tried to connect to {', '.join(tried)}; only loopback and unix sockets are allowed")
+        pytest.fail(
+            f"the test tried to connect to {', '.join(tried)}; only loopback and unix sockets are allowed"
+        )

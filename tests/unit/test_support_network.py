@@ -7,18 +7,25 @@ import pytest
 from tests.support import network
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost", "a.localhost", "::ffff:127.0.0.1", ""])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.8.9.10", "::1", "localhost", "a.localhost", "::ffff:127.0.0.1", ""]
+)
 def test_loopback_counts_as_this_machine(host):
     assert network.is_local_host(host)
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "10.0.0.1", "example.org", "2001:db8::1", "localhost.example.org"])
+@pytest.mark.parametrize(
+    "host", ["192.0.2.1", "10.0.0.1", "example.org", "2001:db8::1", "localhost.example.org"]
+)
 def test_anything_else_is_outside(host):
     assert not network.is_local_host(host)
 
 
 def test_connecting_to_loopback_is_allowed():
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+    ):
         assert client.getpeername() == server.getsockname()
 
 
