@@ -28,6 +28,7 @@ class Code(StrEnum):
     STORE_FULL = "store_full"
     STORE_SCHEMA = "store_schema"
     STORE_PASSWORD = "store_password"
+    VALUE_UNSTORABLE = "value_unstorable"
     STREAM_BUSY = "stream_busy"
     RUN_SUPERSEDED = "run_superseded"
     SEAL_BROKEN = "seal_broken"

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from hub.errors import Code, ConfigError, HubError, StoreError, StoreUnavailable
 
@@ -46,7 +47,7 @@ class Store:
         try:
             with self.engine.begin() as connection:
                 yield connection
-        except DBAPIError as exc:
+        except (DBAPIError, psycopg.Error) as exc:
             raise explain(exc) from exc
 
     @contextmanager
@@ -55,7 +56,7 @@ class Store:
         try:
             with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 yield connection
-        except DBAPIError as exc:
+        except (DBAPIError, psycopg.Error) as exc:
             raise explain(exc) from exc
 
     def ping(self) -> str:
@@ -72,10 +73,17 @@ def driver(connection: Connection) -> Any:
     return connection.connection.driver_connection
 
 
-def explain(exc: DBAPIError) -> HubError:
+def explain(exc: DBAPIError | psycopg.Error) -> HubError:
     """The hub's error for what the driver raised. The driver's own text is kept only where it can hold no row's values."""
-    sqlstate = getattr(exc.orig, "sqlstate", None) or ""
-    primary = _primary(exc)
+    cause = exc.orig if isinstance(exc, DBAPIError) else exc
+    sqlstate = getattr(cause, "sqlstate", None) or ""
+    primary = _primary(cause)
+    if sqlstate[:2] == "22" or (isinstance(cause, psycopg.DataError) and not sqlstate):
+        return StoreError(
+            f"a value cannot be stored as it is ({sqlstate or 'NUL or out of range'}); the record is set aside with its bytes; "
+            "look at it with `hub quarantine show` and mend the channel's mapping",
+            code=Code.VALUE_UNSTORABLE,
+        )
     if sqlstate in _FULL:
         return StoreError(
             f"the database has no room left ({sqlstate}: {primary}); nothing of this step was committed; "
@@ -98,21 +106,25 @@ def explain(exc: DBAPIError) -> HubError:
             "the database lacks a table or column that this version of the hub needs; run `hub migrate`",
             code=Code.STORE_SCHEMA,
         )
-    if exc.connection_invalidated or isinstance(exc, OperationalError) or sqlstate[:2] in ("08", "57"):
+    if (
+        getattr(exc, "connection_invalidated", False)
+        or isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError))
+        or sqlstate[:2] in ("08", "57")
+    ):
         return StoreUnavailable(
-            f"the database cannot be reached or went away ({sqlstate or type(exc.orig).__name__}: {primary}); "
+            f"the database cannot be reached or went away ({sqlstate or type(cause).__name__}: {primary}); "
             "nothing half-done was kept; check it with `hub doctor` and run the step again",
             code=Code.STORE_UNAVAILABLE,
         )
     return StoreError(
-        f"the database refused a statement ({sqlstate or type(exc.orig).__name__}: {primary}); the transaction was rolled back; "
+        f"the database refused a statement ({sqlstate or type(cause).__name__}: {primary}); the transaction was rolled back; "
         "this is a fault of the hub: report it with this line",
         code=Code.UNEXPECTED,
     )
 
 
-def _primary(exc: DBAPIError) -> str:
+def _primary(cause: object) -> str:
     # Only the primary message: DETAIL and CONTEXT quote the row's values, which may be personal.
-    diagnostic = getattr(exc.orig, "diag", None)
-    message = getattr(diagnostic, "message_primary", None) or str(exc.orig)
+    diagnostic = getattr(cause, "diag", None)
+    message = getattr(diagnostic, "message_primary", None) or str(cause)
     return " ".join(str(message).split())[:200]

@@ -1,0 +1,327 @@
+"""One page becomes durable: what each record is, what it says, and all of it in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection
+
+from hub.errors import Code, RecordRejected
+from hub.model.codes import Outcome
+from hub.model.demand import Attachment, Demand
+from hub.model.ids import new_ulids
+from hub.model.report import Counts
+from hub.pipeline.intake import Intake, Origin
+from hub.plugins import normalize_batch
+from hub.sdk.channel import Channel, RawRecord, RecordProblem
+from hub.store import landing as store
+from hub.store.numbers import Numbers
+
+NORMALIZE_TIMEOUT_S = 10.0
+
+
+@dataclass(slots=True)
+class Landed:
+    """One record that must be written, and what has been decided about it."""
+
+    raw: RawRecord
+    key: str
+    content_hash: bytes
+    outcome: Outcome
+    current: bool = True  # whether this record is what stands under its key from now on
+    raw_id: int = 0
+    known: store.Known | None = None
+    rewritten: bool = False
+    demands: tuple[Demand, ...] = ()
+    rejected: RecordRejected | RecordProblem | None = None
+    demand_ids: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class PageOutcome:
+    """What landing a page did."""
+
+    counts: Counts = Counts()
+    demand_ids: list[str] = field(default_factory=list)
+    codes: dict[str, int] = field(default_factory=dict)
+
+
+class Lander:
+    """Lands the pages of one stream for one run."""
+
+    def __init__(
+        self,
+        channel: Channel[Any],
+        origin: Origin,
+        intake: Intake,
+        numbers: Numbers,
+        *,
+        run_id: int,
+        plugin_version: str,
+        deferred: bool = False,
+    ) -> None:
+        self.deferred = deferred
+        self.channel = channel
+        self.origin = origin
+        self.intake = intake
+        self.numbers = numbers
+        self.run_id = run_id
+        self.plugin_version = plugin_version
+
+    def land(self, connection: Connection, records: Sequence[RawRecord], now: datetime) -> PageOutcome:
+        """Writes what is new of these records, in the caller's transaction, which holds the stream's row.
+
+        A record identical to what stands is counted as duplicate and not kept again; an older version is kept and counted as
+        duplicate; everything else is kept, read into demands, and either stored or set aside.
+        """
+        result = PageOutcome()
+        for part in _without_repeats(records):
+            self._land_part(connection, part, now, result)
+        if result.demand_ids:
+            store.push_evaluate_work(connection, result.demand_ids)
+        return result
+
+    def _land_part(self, connection: Connection, records: Sequence[RawRecord], now: datetime, result: PageOutcome) -> None:
+        digests = [sha256(record.body).digest() for record in records]
+        keys = [key_of(record, digest) for record, digest in zip(records, digests, strict=True)]
+        known = store.known(connection, self.origin.stream_id, keys) if keys else {}
+        fresh, identical = self._judge(records, digests, keys, known)
+        if fresh:
+            for landed, raw_id in zip(fresh, store.take_raw_ids(connection, len(fresh)), strict=True):
+                landed.raw_id = raw_id
+            self.normalize([landed for landed in fresh if landed.outcome is Outcome.STORED])
+            self.write(connection, fresh, now)
+            waiting = [landed.raw_id for landed in fresh if landed.outcome is Outcome.PENDING]
+            if waiting:
+                store.push_normalize_work(connection, self.origin.stream_id, waiting, now)
+        result.counts += _count(fresh, identical)
+        for landed in fresh:
+            if landed.outcome is Outcome.STORED:
+                result.demand_ids += landed.demand_ids
+            if landed.rejected is not None:
+                code = str(landed.rejected.code)
+                result.codes[code] = result.codes.get(code, 0) + 1
+
+    def _judge(
+        self,
+        records: Sequence[RawRecord],
+        digests: Sequence[bytes],
+        keys: Sequence[str],
+        known: dict[str, store.Known],
+    ) -> tuple[list[Landed], int]:
+        """Which records are new, changed, older or set aside; and how many are identical. Source: design §4, versions."""
+        fresh: list[Landed] = []
+        identical = 0
+        waiting = Outcome.PENDING if self.deferred else Outcome.STORED
+        for record, digest, key in zip(records, digests, keys, strict=True):
+            stands = known.get(key)
+            if stands is not None and stands.content_hash == digest and stands.deleted == record.deleted:
+                identical += 1
+            elif record.problem is not None:
+                fresh.append(Landed(record, key, digest, Outcome.QUARANTINED, known=stands, rejected=record.problem))
+            elif stands is None:
+                fresh.append(Landed(record, key, digest, waiting))
+            elif stands.version is not None and record.version is not None and record.version < stands.version:
+                fresh.append(Landed(record, key, digest, Outcome.DUPLICATE, current=False, known=stands))
+            else:
+                rewritten = stands.version is not None and record.version == stands.version
+                fresh.append(Landed(record, key, digest, waiting, known=stands, rewritten=rewritten))
+        return fresh, identical
+
+    def normalize(self, landed: Sequence[Landed]) -> None:
+        """Reads these records into demands, or notes why one cannot be used."""
+        results = normalize_batch(self.channel, [one.raw for one in landed], timeout_s=NORMALIZE_TIMEOUT_S)
+        for one, said in zip(landed, results, strict=True):
+            if isinstance(said, RecordRejected):
+                one.rejected = said
+                one.outcome = Outcome.QUARANTINED
+            else:
+                one.demands = said
+
+    def write(self, connection: Connection, landed: Sequence[Landed], now: datetime) -> None:
+        """Raw bytes, demands, identities, attachments and quarantine rows of these records."""
+        store.insert_raw(connection, [self._raw_row(one, now) for one in landed])
+        self.write_demands(connection, landed, now)
+        self._set_aside(connection, landed, now)
+
+    def write_demands(self, connection: Connection, landed: Sequence[Landed], now: datetime) -> None:
+        """Demands and identities of the records that stand from now on."""
+        current = [one for one in landed if one.current]
+        if not current:
+            return
+        rows, updates = self.demand_rows(connection, [one for one in current if one.demands], now)
+        if rows:
+            store.upsert_demands(connection, rows, updates=updates, by=f"run {self.run_id}")
+        gone = [demand_id for one in current if one.known is not None for demand_id in _no_longer_said(one, one.known.demand_ids)]
+        if gone:
+            store.mark_deleted(connection, gone, now, by=f"run {self.run_id}")
+        store.upsert_identities(connection, self.origin.stream_id, [self.identity_row(one, now) for one in current])
+        attachments = [file for one in current for file in one.raw.attachments]
+        if attachments:
+            store.keep_attachments(connection, [self._attachment_row(file.content, file.media_type) for file in attachments])
+
+    def demand_rows(
+        self, connection: Connection, landed: Sequence[Landed], now: datetime
+    ) -> tuple[list[tuple[Any, ...]], bool]:
+        """The rows of these records' demands, and whether any of them stands already; sets ``demand_ids`` of each."""
+        known_ids = [demand_id for one in landed if one.known is not None for demand_id in one.known.demand_ids]
+        standing = store.confirmed_fields(connection, known_ids) if known_ids else {}
+        wanted = sum(len(one.demands) for one in landed) - len(standing)
+        new_ids = iter(new_ulids(max(0, wanted) + len(known_ids), int(now.timestamp() * 1000)))
+        new_nos = iter(self.numbers.take("", now, max(0, wanted) + len(known_ids)) if wanted > 0 else ())
+        rows = []
+        for one in landed:
+            ids = []
+            old = one.known.demand_ids if one.known is not None else ()
+            for index, demand in enumerate(one.demands):
+                stands = standing.get(old[index]) if index < len(old) else None
+                demand_id = old[index] if stands is not None else next(new_ids)
+                demand_no = stands["demand_no"] if stands is not None else next(new_nos)
+                row = self.intake.row(
+                    _with_attachments(demand, one.raw),
+                    self.origin,
+                    demand_id=demand_id,
+                    demand_no=demand_no,
+                    raw_id=one.raw_id,
+                    received_at=stands["received_at"] if stands is not None else now,
+                    updated_at=now,
+                    deleted=one.raw.deleted,
+                )
+                rows.append(_keep_confirmed(row, stands) if stands is not None and stands["confirmed"] else row)
+                ids.append(demand_id)
+            one.demand_ids = tuple(ids)
+        return rows, bool(standing)
+
+    def _raw_row(self, one: Landed, now: datetime) -> tuple[Any, ...]:
+        raw = one.raw
+        return (
+            one.raw_id,
+            now,
+            self.origin.stream_id,
+            one.key,
+            raw.version,
+            self.run_id,
+            one.outcome.value,
+            raw.deleted,
+            one.content_hash,
+            raw.media_type,
+            self.plugin_version,
+            self.intake.seal_raw(raw.body, one.raw_id),
+        )
+
+    def identity_row(self, one: Landed, now: datetime) -> tuple[Any, ...]:
+        """What stands under the record's key from now on, in the order of `hub.store.landing.IDENTITY_COLUMNS`."""
+        known = one.known
+        demand_ids = one.demand_ids or (known.demand_ids if known is not None else ())
+        return (
+            one.key,
+            one.raw.version,
+            one.content_hash,
+            one.raw_id,
+            list(demand_ids),
+            known.changes + 1 if known is not None else 1,
+            one.rewritten,
+            one.raw.deleted,
+            now,
+        )
+
+    def _attachment_row(self, content: bytes, media_type: str) -> tuple[str, int, str, bytes]:
+        digest = sha256(content).hexdigest()
+        return digest, len(content), media_type, self.intake.sealer.seal(content, table="attachment", row_id=digest)
+
+    def _set_aside(self, connection: Connection, landed: Sequence[Landed], now: datetime) -> None:
+        rows = [self.quarantine_row(one, now) for one in landed if one.rejected is not None and one.outcome is Outcome.QUARANTINED]
+        if rows:
+            store.set_aside(connection, rows)
+
+    def quarantine_row(self, one: Landed, now: datetime) -> dict[str, Any]:
+        """Why this record is set aside; its bytes stand in raw_record."""
+        rejected = one.rejected
+        if rejected is None:
+            raise ValueError("only a rejected record is set aside")
+        return {
+            "kind": "record",
+            "stream_id": self.origin.stream_id,
+            "run_id": self.run_id,
+            "raw_id": one.raw_id,
+            "raw_received_at": now,
+            "source_no": one.key,
+            "code": str(Code(rejected.code)),
+            "message": rejected.detail if isinstance(rejected, RecordProblem) else rejected.message,
+            "field": getattr(rejected, "field", None),
+            "plugin_version": self.plugin_version,
+            "set_aside_at": now,
+        }
+
+
+def key_of(record: RawRecord, digest: bytes) -> str:
+    """The number under which a record's identity stands; one that cannot be named stands under its own content.
+
+    So a broken record that its source sends with every poll is set aside once.
+    """
+    if record.source_no is None or record.problem is not None:
+        return f"sha256:{digest.hex()}"
+    return record.source_no
+
+
+def _without_repeats(records: Sequence[RawRecord]) -> list[Sequence[RawRecord]]:
+    """The records cut so that no part names a key twice: within a page the later one comes after the earlier one."""
+    parts: list[Sequence[RawRecord]] = []
+    start = 0
+    seen: set[str | bytes] = set()
+    for index, record in enumerate(records):
+        key: str | bytes = record.body if record.source_no is None or record.problem is not None else record.source_no
+        if key in seen:
+            parts.append(records[start:index])
+            start, seen = index, set()
+        seen.add(key)
+    parts.append(records[start:])
+    return parts
+
+
+def _count(fresh: Sequence[Landed], identical: int) -> Counts:
+    by: dict[Outcome, int] = {}
+    for one in fresh:
+        by[one.outcome] = by.get(one.outcome, 0) + 1
+    return Counts(
+        collected=len(fresh) + identical,
+        stored=by.get(Outcome.STORED, 0),
+        duplicate=by.get(Outcome.DUPLICATE, 0) + identical,
+        quarantined=by.get(Outcome.QUARANTINED, 0),
+        pending=by.get(Outcome.PENDING, 0),
+    )
+
+
+def _no_longer_said(one: Landed, stood: Sequence[str]) -> Sequence[str]:
+    """The demands that stood under the record and that it no longer says: all when it is gone, else the surplus."""
+    if one.raw.deleted and not one.demands:
+        return stood
+    return stood[len(one.demands) :] if one.demands else ()
+
+
+def _with_attachments(demand: Demand, raw: RawRecord) -> Demand:
+    """The demand with the hashes of the attachments whose bytes came along, where the channel named none."""
+    if not raw.attachments or demand.attachments:
+        return demand
+    named = tuple(
+        Attachment(
+            name=file.name,
+            media_type=file.media_type,
+            sha256=sha256(file.content).hexdigest(),
+            size_bytes=len(file.content),
+        )
+        for file in raw.attachments
+    )
+    return demand.model_copy(update={"attachments": named})
+
+
+def _keep_confirmed(row: tuple[Any, ...], stands: dict[str, Any]) -> tuple[Any, ...]:
+    """The row with the values that a person confirmed: a source never overwrites them (design §4)."""
+    values = dict(zip(store.DEMAND_COLUMNS, row, strict=True))
+    values.update(stands["values"])
+    values["confirmed"] = stands["confirmed"]
+    return tuple(values[name] for name in store.DEMAND_COLUMNS)

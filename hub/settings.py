@@ -1,0 +1,89 @@
+"""Typed settings of a hub process: what it needs to start. Where each value comes from is `hub.runtime`'s business.
+
+Organisations, routing, categories, rules and thresholds are not here: they are data in PostgreSQL, with versions.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+
+class Section(BaseModel):
+    """Base of every part of the settings: frozen; a misspelt name is an error, not a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CountySettings(Section):
+    """Whose hub this is."""
+
+    name: str = Field(default="示例县", description="Shown to people and on orders.")
+    region: str = Field(default="411521", pattern=r"^\d{6}$", description="GB/T 2260 code; head of every number.")
+    contact: str = Field(default="", description="Telephone of the handling office, printed on orders.")
+
+
+class ChannelConfig(Section):
+    """One configured channel: two hotlines are two of these under different names."""
+
+    channel: Slug = Field(description="Name of the channel that a plugin brings.")
+    enabled: bool = True
+    owner: str = Field(default="", description="Who answers for this source (R75).")
+    every_s: int = Field(default=300, ge=1, le=86_400, description="Seconds between two collections.")
+    deferred: bool = Field(default=False, description="Land only; normalize in a step of its own.")
+    source_timezone: str = Field(default="Asia/Shanghai", description="Zone of the source's naive times.")
+    settings: dict[str, Any] = Field(default_factory=dict, description="The channel's own settings.")
+
+
+class DeliverySettings(Section):
+    """How messages reach departments."""
+
+    allowed_networks: tuple[str, ...] = Field(
+        default=("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
+        description="CIDRs that a webhook may point at; everything else is refused (departments live on private networks).",
+    )
+    concurrency: int = Field(default=32, ge=1, le=256, description="Deliveries under way at once.")
+    timeout_s: float = Field(default=15.0, gt=0, le=60, description="Seconds for one attempt.")
+    max_attempts: int = Field(default=10, ge=1, le=24)
+
+
+class EvaluateSettings(Section):
+    """How rules see time."""
+
+    max_event_age_days: int = Field(
+        default=90, ge=1, description="A signal whose latest demand is older is historical and never issued by itself."
+    )
+    batch: int = Field(default=20, ge=1, le=500, description="Work rows judged in one transaction.")
+
+
+class ServeSettings(Section):
+    """`hub serve` and `hub exporter`."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8750, ge=0, le=65_535)
+    exporter_port: int = Field(default=9750, ge=0, le=65_535)
+    pipeline_every_s: float = Field(default=2.0, gt=0, description="Longest wait before pending work is looked for.")
+
+
+class HubSettings(Section):
+    """Everything that hub.yaml, the environment and the command line may set."""
+
+    home: Path = Field(default=Path("~/.local/share/weisu-hub"), description="Keys, and the private database where none is set.")
+    database_url: SecretStr | None = Field(default=None, description="postgresql+psycopg://…; unset: a private server.")
+    pg_bin: Path | None = Field(default=None, description="Folder with postgres and initdb for the private server.")
+    keys_file: Path | None = Field(default=None, description="Key ring; default <home>/keys.json. Never beside the database in production.")
+    key_profile: Literal["aes", "sm"] = Field(default="aes", description="AES-256-GCM with SHA-256, or SM4-GCM with SM3; for new key rings.")
+    secrets_dir: Path | None = Field(default=None, description="Folder with one file a secret.")
+    county: CountySettings = CountySettings()
+    channels: dict[Slug, ChannelConfig] = Field(default_factory=dict)
+    plugins_disabled: tuple[str, ...] = Field(default=(), description="Plugins that are not loaded.")
+    stop_list: tuple[str, ...] = Field(default=(), description="Telephones that are nobody: a window's own, a cadre's, an agent's.")
+    evaluate: EvaluateSettings = EvaluateSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    serve: ServeSettings = ServeSettings()
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "text"] = "auto"

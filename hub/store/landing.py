@@ -1,0 +1,250 @@
+"""The hot path: one page of records becomes durable in one transaction.
+
+The raw bytes go straight into ``raw_record`` by COPY (their ids are new, nothing can conflict); identity and demand go by
+COPY into a staging table and from there by one upsert each. The caller holds the stream's row (`fence`), so that pages of
+one stream never overtake each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from hub.errors import Code, StateConflict
+from hub.store.engine import driver
+from hub.store.tables import demand as demand_table
+
+RAW_COLUMNS = (
+    "raw_id",
+    "received_at",
+    "stream_id",
+    "source_no",
+    "version",
+    "run_id",
+    "outcome",
+    "deleted",
+    "content_hash",
+    "media_type",
+    "plugin_version",
+    "sealed",
+)
+_RAW_TYPES = "int8 timestamptz int4 text text int8 text bool bytea text text bytea".split()
+
+IDENTITY_COLUMNS = ("source_no", "version", "content_hash", "raw_id", "demand_ids", "changes", "rewritten", "deleted", "first_seen_at")
+_IDENTITY_TYPES = "text text bytea int8 text[] int4 bool bool timestamptz".split()
+
+DEMAND_COLUMNS = tuple(column.name for column in demand_table.columns)
+_PG_NAMES = {
+    "TEXT": "text",
+    "BIGINT": "int8",
+    "INTEGER": "int4",
+    "SMALLINT": "int2",
+    "BOOLEAN": "bool",
+    "BYTEA": "bytea",
+    "JSONB": "jsonb",
+    "DOUBLE PRECISION": "float8",
+    "TIMESTAMP WITH TIME ZONE": "timestamptz",
+    "TEXT[]": "text[]",
+}
+
+
+def _pg_name(column: Any) -> str:
+    from sqlalchemy.dialects import postgresql
+
+    compiled = column.type.compile(dialect=postgresql.dialect()).replace(' COLLATE "C"', "")
+    return _PG_NAMES[compiled]
+
+
+_DEMAND_TYPES = [_pg_name(column) for column in demand_table.columns]
+# What a source may never change once the demand stands.
+_FIXED = {"demand_id", "demand_no", "stream_id", "source_no", "channel", "instance", "received_at", "confirmed"}
+_DEMAND_UPDATE = ", ".join(f"{name} = excluded.{name}" for name in DEMAND_COLUMNS if name not in _FIXED)
+_DEMAND_LIST = ", ".join(DEMAND_COLUMNS)
+
+_STAGES = (
+    'CREATE TEMP TABLE IF NOT EXISTS stage_identity (source_no text COLLATE "C", version text COLLATE "C", content_hash bytea, '
+    'raw_id bigint, demand_ids text[] COLLATE "C", changes int, rewritten boolean, deleted boolean, first_seen_at timestamptz) '
+    "ON COMMIT DELETE ROWS",
+    "CREATE TEMP TABLE IF NOT EXISTS stage_demand (LIKE demand) ON COMMIT DELETE ROWS",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What stands now of a source record."""
+
+    version: str | None
+    content_hash: bytes
+    raw_id: int
+    demand_ids: tuple[str, ...]
+    changes: int
+    deleted: bool
+
+
+def fence(connection: Connection, stream_id: int, run_id: int) -> None:
+    """Takes the stream's row until the transaction ends, for the run that owns it.
+
+    Raises:
+        StateConflict: Another run owns the stream by now (code ``run_superseded``): nothing may be written.
+    """
+    owner = connection.execute(
+        text("SELECT owner_run FROM stream_state WHERE stream_id = :stream FOR UPDATE"), {"stream": stream_id}
+    ).scalar_one()
+    if owner != run_id:
+        raise StateConflict(
+            f"run {run_id} no longer owns stream {stream_id}: run {owner} took it over; "
+            "what this run committed stays, the newer run reads on",
+            code=Code.RUN_SUPERSEDED,
+        )
+
+
+def lock_stream(connection: Connection, stream_id: int) -> None:
+    """Takes the stream's row until the transaction ends, whoever owns it (normalizing what waits, replaying)."""
+    connection.execute(text("SELECT 1 FROM stream_state WHERE stream_id = :stream FOR UPDATE"), {"stream": stream_id})
+
+
+def known(connection: Connection, stream_id: int, source_nos: Sequence[str]) -> dict[str, Known]:
+    """What stands now under these numbers; a number that is new is absent."""
+    cursor = driver(connection).cursor()
+    cursor.execute(
+        "SELECT source_no, version, content_hash, raw_id, demand_ids, changes, deleted FROM source_record "
+        "WHERE stream_id = %s AND source_no = ANY(%s)",
+        (stream_id, list(source_nos)),
+        binary=True,
+    )
+    return {row[0]: Known(row[1], bytes(row[2]), row[3], tuple(row[4]), row[5], row[6]) for row in cursor}
+
+
+def take_raw_ids(connection: Connection, count: int) -> list[int]:
+    """``count`` new raw ids, ascending; needed before sealing, which binds bytes to their row."""
+    cursor = driver(connection).cursor()
+    cursor.execute("SELECT nextval('raw_id_seq') FROM generate_series(1, %s)", (count,), binary=True)
+    return [row[0] for row in cursor]
+
+
+def insert_raw(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Writes raw records by COPY; each row in the order of `RAW_COLUMNS`."""
+    cursor = driver(connection).cursor()
+    with cursor.copy(f"COPY raw_record ({', '.join(RAW_COLUMNS)}) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(_RAW_TYPES)
+        for row in rows:
+            copy.write_row(row)
+
+
+def prepare_stages(connection: Connection) -> None:
+    """Makes the session's staging tables where they do not stand yet."""
+    cursor = driver(connection).cursor()
+    for statement in _STAGES:
+        cursor.execute(statement)
+
+
+def upsert_identities(connection: Connection, stream_id: int, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Writes identities, each in the order of `IDENTITY_COLUMNS`: new ones are added, known ones replaced."""
+    cursor = driver(connection).cursor()
+    with cursor.copy(f"COPY stage_identity ({', '.join(IDENTITY_COLUMNS)}) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(_IDENTITY_TYPES)
+        for row in rows:
+            copy.write_row(row)
+    cursor.execute(
+        f"INSERT INTO source_record (stream_id, {', '.join(IDENTITY_COLUMNS)}) "
+        f"SELECT %s, {', '.join(IDENTITY_COLUMNS)} FROM stage_identity "
+        "ON CONFLICT (stream_id, source_no) DO UPDATE SET version = excluded.version, content_hash = excluded.content_hash, "
+        "raw_id = excluded.raw_id, demand_ids = excluded.demand_ids, changes = excluded.changes, "
+        "rewritten = source_record.rewritten OR excluded.rewritten, deleted = excluded.deleted",
+        (stream_id,),
+    )
+    cursor.execute("DELETE FROM stage_identity")
+
+
+def upsert_demands(connection: Connection, rows: Sequence[tuple[Any, ...]], *, updates: bool, by: str) -> None:
+    """Writes demands, each in the order of `DEMAND_COLUMNS`.
+
+    Args:
+        connection: In the page's transaction.
+        rows: New ones are added, known ones replaced.
+        updates: Whether any row may already stand; only then is history looked at.
+        by: Who replaces, for the history (``run 17``).
+    """
+    cursor = driver(connection).cursor()
+    with cursor.copy(f"COPY stage_demand ({_DEMAND_LIST}) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(_DEMAND_TYPES)
+        for row in rows:
+            copy.write_row(row)
+    if updates:
+        cursor.execute(
+            "INSERT INTO demand_history (demand_id, replaced_at, replaced_by, was, sealed) "
+            "SELECT d.demand_id, s.updated_at, %s, to_jsonb(d) - 'sealed', d.sealed FROM stage_demand s JOIN demand d USING (demand_id)",
+            (by,),
+        )
+        cursor.execute(
+            f"INSERT INTO demand ({_DEMAND_LIST}) SELECT {_DEMAND_LIST} FROM stage_demand "
+            f"ON CONFLICT (demand_id) DO UPDATE SET {_DEMAND_UPDATE}"
+        )
+    else:
+        cursor.execute(f"INSERT INTO demand ({_DEMAND_LIST}) SELECT {_DEMAND_LIST} FROM stage_demand")
+    cursor.execute("DELETE FROM stage_demand")
+
+
+def confirmed_fields(connection: Connection, demand_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """For each of these demands the fields that a person confirmed, with their values: a source never overwrites them."""
+    cursor = driver(connection).cursor()
+    cursor.execute(
+        "SELECT demand_id, demand_no, received_at, confirmed, to_jsonb(d) - 'sealed' FROM demand d WHERE demand_id = ANY(%s)",
+        (list(demand_ids),),
+    )
+    found: dict[str, dict[str, Any]] = {}
+    for demand_id, demand_no, received_at, confirmed, row in cursor:
+        found[demand_id] = {
+            "demand_no": demand_no,
+            "received_at": received_at,
+            "confirmed": list(confirmed),
+            "values": {name: row[name] for name in confirmed},
+        }
+    return found
+
+
+def keep_attachments(connection: Connection, rows: Sequence[tuple[str, int, str, bytes]]) -> None:
+    """Keeps attachments (sha256, size in bytes, media type, sealed) that are not kept yet."""
+    cursor = driver(connection).cursor()
+    cursor.executemany(
+        "INSERT INTO attachment (sha256, size_bytes, media_type, sealed) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING", rows
+    )
+
+
+def set_aside(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Writes quarantine rows; a record's bytes stand in raw_record, a page's in ``sealed_page``."""
+    from hub.store.tables import quarantine
+
+    connection.execute(quarantine.insert(), list(rows))
+
+
+def push_normalize_work(connection: Connection, stream_id: int, raw_ids: Sequence[int], received_at: datetime) -> None:
+    """Lets these raw records wait for `hub.pipeline.normalize`."""
+    connection.execute(
+        text("INSERT INTO normalize_work (stream_id, raw_ids, received_at) VALUES (:stream, :raw_ids, :at)"),
+        {"stream": stream_id, "raw_ids": list(raw_ids), "at": received_at},
+    )
+
+
+def push_evaluate_work(connection: Connection, demand_ids: Sequence[str]) -> None:
+    """Lets these demands wait for the rules: one work row for the whole page."""
+    connection.execute(
+        text("INSERT INTO evaluate_work (demand_ids) VALUES (:demand_ids)"), {"demand_ids": list(demand_ids)}
+    )
+
+
+def mark_deleted(connection: Connection, demand_ids: Sequence[str], now: datetime, *, by: str) -> None:
+    """Marks demands whose source says that they are gone; what they were stays in the history."""
+    cursor = driver(connection).cursor()
+    cursor.execute(
+        "INSERT INTO demand_history (demand_id, replaced_at, replaced_by, was, sealed) "
+        "SELECT demand_id, %s, %s, to_jsonb(d) - 'sealed', sealed FROM demand d WHERE demand_id = ANY(%s) AND NOT deleted",
+        (now, by, list(demand_ids)),
+    )
+    cursor.execute(
+        "UPDATE demand SET deleted = true, updated_at = %s WHERE demand_id = ANY(%s) AND NOT deleted", (now, list(demand_ids))
+    )

@@ -1,0 +1,51 @@
+"""Running numbers of demands, warnings and orders, taken in blocks outside the work's own transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import text
+
+from hub.clock import COUNTY_ZONE
+from hub.store.engine import Store
+
+
+class Numbers:
+    """Numbers of the form prefix + region (6 digits) + yyyymmdd + running number (6 digits or more).
+
+    A block is taken in a short transaction of its own, so that nobody waits for another's long one; a process
+    that dies leaves a gap, never a number twice. Only the ledger counts without gaps.
+    """
+
+    def __init__(self, store: Store, region: str, *, block: int = 200) -> None:
+        self._store = store
+        self._region = region
+        self._block = block
+        self._left: dict[str, tuple[int, int]] = {}
+
+    def take(self, prefix: str, moment: datetime, count: int) -> list[str]:
+        """``count`` numbers for the county's day of ``moment``, ascending."""
+        day = moment.astimezone(COUNTY_ZONE).strftime("%Y%m%d")
+        series = f"{prefix}{self._region}{day}"
+        numbers: list[str] = []
+        if len(self._left) > 32:  # days gone by
+            self._left.clear()
+        while len(numbers) < count:
+            following, end = self._left.get(series, (1, 0))
+            if following > end:
+                following, end = self._reserve(series, max(self._block, count - len(numbers)))
+            taken = min(end - following + 1, count - len(numbers))
+            numbers += [f"{series}{number:06d}" for number in range(following, following + taken)]
+            self._left[series] = (following + taken, end)
+        return numbers
+
+    def _reserve(self, series: str, size: int) -> tuple[int, int]:
+        with self._store.begin() as connection:
+            last: int = connection.execute(
+                text(
+                    "INSERT INTO number_series (series, last) VALUES (:series, :size) "
+                    "ON CONFLICT (series) DO UPDATE SET last = number_series.last + :size RETURNING last"
+                ),
+                {"series": series, "size": size},
+            ).scalar_one()
+        return last - size + 1, last

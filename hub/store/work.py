@@ -1,0 +1,171 @@
+"""Work rows: what waits to be normalized or evaluated; claimed with SKIP LOCKED, deleted by id with the work (design decision 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from hub.store.engine import driver
+
+
+@dataclass(frozen=True, slots=True)
+class NormalizeWork:
+    """Raw records of one stream that wait, in the order in which they came."""
+
+    work_id: int
+    stream_id: int
+    instance: str
+    stream: str
+    raw_ids: tuple[int, ...]
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRaw:
+    """One raw record as it is kept."""
+
+    raw_id: int
+    received_at: datetime
+    stream_id: int
+    source_no: str
+    version: str | None
+    run_id: int
+    outcome: str
+    deleted: bool
+    content_hash: bytes
+    media_type: str
+    plugin_version: str
+    sealed: bytes
+
+
+def next_normalize(connection: Connection, now: datetime, skip_streams: Collection[int] = ()) -> NormalizeWork | None:
+    """The oldest work row of some stream, with the stream's row locked: one stream is normalized in order, by one at a time."""
+    stream_id = connection.execute(
+        text(
+            "SELECT stream_id FROM normalize_work WHERE not_before <= :now AND NOT (stream_id = ANY(:skip)) ORDER BY work_id LIMIT 1"
+        ),
+        {"now": now, "skip": list(skip_streams)},
+    ).scalar_one_or_none()
+    if stream_id is None:
+        return None
+    connection.execute(text("SELECT 1 FROM stream_state WHERE stream_id = :stream FOR UPDATE"), {"stream": stream_id})
+    row = connection.execute(
+        text(
+            "SELECT w.work_id, w.stream_id, s.instance, s.stream, w.raw_ids, w.received_at FROM normalize_work w "
+            "JOIN stream_state s USING (stream_id) WHERE w.stream_id = :stream AND w.not_before <= :now "
+            "ORDER BY w.work_id LIMIT 1 FOR UPDATE OF w SKIP LOCKED"
+        ),
+        {"stream": stream_id, "now": now},
+    ).one_or_none()
+    if row is None:
+        # Another process finished this stream's last row while we waited for the lock: look again from the start.
+        return next_normalize(connection, now, skip_streams)
+    return NormalizeWork(row.work_id, row.stream_id, row.instance, row.stream, tuple(row.raw_ids), row.received_at)
+
+
+def done_normalize(connection: Connection, work_id: int) -> None:
+    """Removes a work row, in the transaction that did its work."""
+    connection.execute(text("DELETE FROM normalize_work WHERE work_id = :id"), {"id": work_id})
+
+
+def split_normalize(connection: Connection, job: NormalizeWork) -> None:
+    """Cuts a work row in two, the earlier half first; a row that is gone by now stays gone.
+
+    The earlier half keeps the row's place; the later half goes behind the stream's other rows, which is why records with
+    the same key must not rely on their work row's order alone: an older record never replaces what a newer one said.
+    """
+    middle = len(job.raw_ids) // 2
+    kept = connection.execute(
+        text("UPDATE normalize_work SET raw_ids = CAST(:first AS bigint[]) WHERE work_id = :id AND raw_ids = CAST(:all AS bigint[])"),
+        {"first": list(job.raw_ids[:middle]), "id": job.work_id, "all": list(job.raw_ids)},
+    )
+    if kept.rowcount:
+        connection.execute(
+            text("INSERT INTO normalize_work (stream_id, raw_ids, received_at) VALUES (:stream, :raw_ids, :at)"),
+            {"stream": job.stream_id, "raw_ids": list(job.raw_ids[middle:]), "at": job.received_at},
+        )
+
+
+def waiting(connection: Connection) -> dict[str, int]:
+    """How many records and demands wait: ``{"normalize": records, "evaluate": demands}``."""
+    row = connection.execute(
+        text(
+            "SELECT (SELECT coalesce(sum(cardinality(raw_ids)), 0) FROM normalize_work)::bigint, "
+            "(SELECT coalesce(sum(cardinality(demand_ids)), 0) FROM evaluate_work)::bigint"
+        )
+    ).one()
+    return {"normalize": row[0], "evaluate": row[1]}
+
+
+def raws(connection: Connection, raw_ids: Sequence[int]) -> list[StoredRaw]:
+    """These raw records, ascending by id; a row that retention removed is absent."""
+    cursor = driver(connection).cursor()
+    cursor.execute(
+        "SELECT raw_id, received_at, stream_id, source_no, version, run_id, outcome, deleted, content_hash, media_type, "
+        "plugin_version, sealed FROM raw_record WHERE raw_id = ANY(%s) ORDER BY raw_id",
+        (list(raw_ids),),
+        binary=True,
+    )
+    return [StoredRaw(*row[:8], bytes(row[8]), row[9], row[10], bytes(row[11])) for row in cursor]
+
+
+def settle_raws(connection: Connection, rows: Sequence[tuple[int, datetime, str]]) -> None:
+    """Writes what became of raw records: (raw_id, received_at, outcome)."""
+    cursor = driver(connection).cursor()
+    cursor.execute(
+        "UPDATE raw_record r SET outcome = s.outcome FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[]) "
+        "AS s (raw_id, received_at, outcome) WHERE r.raw_id = s.raw_id AND r.received_at = s.received_at",
+        ([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]),
+    )
+
+
+def demand_raw_ids(connection: Connection, demand_ids: Sequence[str]) -> dict[str, int]:
+    """For each demand the raw record from which it was last read."""
+    rows = connection.execute(
+        text("SELECT demand_id, raw_id FROM demand WHERE demand_id = ANY(:ids)"), {"ids": list(demand_ids)}
+    )
+    return {row.demand_id: row.raw_id for row in rows}
+
+
+def link_demands(connection: Connection, stream_id: int, source_no: str, demand_ids: Sequence[str]) -> None:
+    """Names the demands that stand under an identity, and leaves its version and content as they are."""
+    connection.execute(
+        text("UPDATE source_record SET demand_ids = :ids WHERE stream_id = :stream AND source_no = :no"),
+        {"ids": list(demand_ids), "stream": stream_id, "no": source_no},
+    )
+
+
+def claim_evaluate(connection: Connection, limit: int) -> list[tuple[int, list[str]]]:
+    """Up to ``limit`` work rows for the rules, locked until the transaction ends: (work_id, demand ids)."""
+    rows = connection.execute(
+        text("SELECT work_id, demand_ids FROM evaluate_work ORDER BY work_id LIMIT :limit FOR UPDATE SKIP LOCKED"),
+        {"limit": limit},
+    )
+    return [(row.work_id, list(row.demand_ids)) for row in rows]
+
+
+def done_evaluate(connection: Connection, work_ids: Sequence[int]) -> None:
+    """Removes work rows, in the transaction that did their work."""
+    connection.execute(text("DELETE FROM evaluate_work WHERE work_id = ANY(:ids)"), {"ids": list(work_ids)})
+
+
+def stream_names(connection: Connection) -> dict[int, tuple[str, str]]:
+    """Instance and stream of every stream id."""
+    return {row.stream_id: (row.instance, row.stream) for row in connection.execute(text("SELECT stream_id, instance, stream FROM stream_state"))}
+
+
+def postpone(connection: Connection, work_id: int, until: datetime) -> None:
+    """Lets a work row wait until later, counting the try."""
+    connection.execute(
+        text("UPDATE normalize_work SET not_before = :until, attempts = attempts + 1 WHERE work_id = :id"),
+        {"until": until, "id": work_id},
+    )
+
+
+def row_dicts(rows: Any) -> list[dict[str, Any]]:
+    """Result rows as plain dictionaries."""
+    return [dict(row._mapping) for row in rows]
