@@ -119,6 +119,7 @@ def measure(
             _execute(command, folder / f"set_up_{number}", limit_s, contender.name)
         first = _cost(contender.run(place), folder / "first", served, server, limit_s, contender.name)
         _expect(contender, place, rows)
+        server.tidy(database)
         again = _cost(contender.run_again(place), folder / "again", served, server, limit_s, contender.name)
         _expect(contender, place, rows)
     finally:
