@@ -1,4 +1,4 @@
-"""Tests see none of the developer's own settings: no HUB_* variable, no proxy."""
+"""Tests see none of the developer's own settings: no HUB_* or AIRFLOW* variable, no proxy."""
 
 import os
 
@@ -11,6 +11,6 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy")
 def pytest_configure(config: pytest.Config) -> None:
     """Takes the variables out once, before any test module is imported, child processes included."""
     for name in list(os.environ):
-        is_ours = name.startswith("HUB_") and not name.startswith(_KEPT_PREFIX)
+        is_ours = name.startswith(("HUB_", "AIRFLOW")) and not name.startswith(_KEPT_PREFIX)
         if is_ours or name.lower() in _PROXIES:
             del os.environ[name]
