@@ -65,6 +65,7 @@ class Code(StrEnum):
     RECORD_UNREADABLE = "record_unreadable"
     RECORD_TOO_LARGE = "record_too_large"
     RECORD_EMPTY = "record_empty"
+    MAIL_AUTOMATIC = "mail_automatic"
     NORMALIZE_FAILED = "normalize_failed"
     # delivery
     DELIVERY_TIMEOUT = "delivery_timeout"
