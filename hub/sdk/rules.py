@@ -5,13 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from hub.model.demand import DemandFacts
 from hub.model.warning import SignalDraft
+
+
+EVER = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +97,16 @@ class WarningRule(ABC):
     def keys(self, demand: DemandFacts) -> Iterable[str]:
         """The keys that this demand touches; none when the rule does not care for it."""
 
-    @abstractmethod
-    def reach(self) -> timedelta:
-        """How far before and after an affected event time the rule looks: its longest window."""
+    def scope(self, affected: AffectedKey) -> tuple[datetime, datetime]:
+        """The event time ``[since, until)`` that `evaluate` covers for this key: all of it, unless a rule says otherwise.
+
+        Open signals of the key within the scope that no draft names any more are closed by the caller.
+        """
+        return EVER
 
     @abstractmethod
     def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft]:
-        """Every episode of these keys that overlaps their affected span widened by `reach`.
+        """Every episode of these keys within their `scope`.
 
         Deterministic: the same stored demands give the same drafts, in whatever order they arrived. What no draft
         names any more is no longer a signal: the caller closes open signals whose episode has gone.

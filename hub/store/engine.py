@@ -25,7 +25,7 @@ class Store:
 
     def __init__(self, url: str, *, pool_size: int = 4, application_name: str = "hub") -> None:
         self.engine: Engine = create_engine(
-            url,
+            _with_driver(url),
             pool_size=pool_size,
             max_overflow=8,
             pool_pre_ping=True,
@@ -66,6 +66,18 @@ class Store:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _with_driver(url: str) -> str:
+    """The URL with the hub's driver: ``postgresql://`` and ``postgres://`` are what people write."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
+        raise ConfigError(
+            f"the database address begins with {scheme[:24]!r} (expected postgresql://user@host/name); "
+            "the hub keeps its data in PostgreSQL only: correct HUB_DATABASE_URL",
+            code=Code.CONFIG_INVALID,
+        )
+    return f"postgresql+psycopg://{rest}"
 
 
 def driver(connection: Connection) -> Any:

@@ -64,3 +64,12 @@ def require_schema(store: Store) -> None:
             f"the database stands at schema {found or 'none'}, this version of the hub needs {HEAD}; run `hub migrate`",
             code=Code.STORE_SCHEMA,
         )
+
+
+def holds_sealed_rows(store: Store) -> bool:
+    """Whether anything in the database was sealed by a key ring: then no new ring may be made beside it."""
+    with store.connect() as connection:
+        if not connection.execute(text("SELECT to_regclass('raw_record') IS NOT NULL")).scalar_one():
+            return False
+        found = connection.execute(text("SELECT EXISTS (SELECT 1 FROM raw_record) OR EXISTS (SELECT 1 FROM endpoint)"))
+        return bool(found.scalar_one())

@@ -143,6 +143,9 @@ evaluate_work = Table(
     metadata,
     Column("work_id", BigInteger, Identity(), primary_key=True),
     Column("demand_ids", ARRAY(Id), nullable=False),
+    Column("rule_ids", ARRAY(Text)),  # only these rules, after one of them failed; NULL for all
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    _moment("not_before", default_now=True),
     _moment("created_at", default_now=True),
     comment="demands that are new or changed and wait for the rules",
 )
@@ -456,7 +459,7 @@ ledger = Table(
     Column("origin_id", Id, nullable=False),
     Column("watch", SmallInteger),
     Column("matter_text", Text, nullable=False),
-    Column("salt", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
     Column("hash_prev", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     UniqueConstraint("origin", "origin_id"),
@@ -481,7 +484,7 @@ audit_log = Table(
     Column("subject", Text, nullable=False),
     Column("purpose", Text),
     Column("detail", JSONB, nullable=False, server_default=EMPTY_OBJECT),
-    Column("salt", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
     Column("hash_prev", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     comment="who did or saw what, when and why; append-only, hash-chained",

@@ -139,13 +139,53 @@ def link_demands(connection: Connection, stream_id: int, source_no: str, demand_
     )
 
 
-def claim_evaluate(connection: Connection, limit: int) -> list[tuple[int, list[str]]]:
-    """Up to ``limit`` work rows for the rules, locked until the transaction ends: (work_id, demand ids)."""
+@dataclass(frozen=True, slots=True)
+class EvaluateWork:
+    """Demands that wait for the rules; ``rule_ids`` None for all rules."""
+
+    work_id: int
+    demand_ids: tuple[str, ...]
+    rule_ids: tuple[str, ...] | None
+    attempts: int
+
+
+def claim_evaluate(connection: Connection, now: datetime, limit: int) -> list[EvaluateWork]:
+    """Up to ``limit`` work rows for the rules, locked until the transaction ends; all for the same rules."""
     rows = connection.execute(
-        text("SELECT work_id, demand_ids FROM evaluate_work ORDER BY work_id LIMIT :limit FOR UPDATE SKIP LOCKED"),
-        {"limit": limit},
+        text(
+            "SELECT work_id, demand_ids, rule_ids, attempts FROM evaluate_work WHERE not_before <= :now "
+            "ORDER BY work_id LIMIT :limit FOR UPDATE SKIP LOCKED"
+        ),
+        {"now": now, "limit": limit},
+    ).all()
+    claimed = [
+        EvaluateWork(row.work_id, tuple(row.demand_ids), tuple(row.rule_ids) if row.rule_ids else None, row.attempts) for row in rows
+    ]
+    return [one for one in claimed if one.rule_ids == claimed[0].rule_ids]
+
+
+def requeue_evaluate(
+    connection: Connection, demand_ids: Sequence[str], rule_ids: Sequence[str], attempts: int, not_before: datetime
+) -> None:
+    """Lets demands wait for rules that failed on them; the other rules have judged them already."""
+    connection.execute(
+        text(
+            "INSERT INTO evaluate_work (demand_ids, rule_ids, attempts, not_before) VALUES (:demands, :rules, :attempts, :at)"
+        ),
+        {"demands": list(demand_ids), "rules": list(rule_ids), "attempts": attempts, "at": not_before},
     )
-    return [(row.work_id, list(row.demand_ids)) for row in rows]
+
+
+def enqueue_all_demands(connection: Connection, rule_ids: Sequence[str] | None = None) -> int:
+    """Lets every stored demand wait for the rules again (changed parameters, a recomputation); returns how many."""
+    return connection.execute(
+        text(
+            "WITH numbered AS (SELECT demand_id, (row_number() OVER (ORDER BY demand_id) - 1) / 500 AS part FROM demand), "
+            "made AS (INSERT INTO evaluate_work (demand_ids, rule_ids) SELECT array_agg(demand_id), CAST(:rules AS text[]) "
+            "FROM numbered GROUP BY part RETURNING cardinality(demand_ids) AS n) SELECT coalesce(sum(n), 0)::bigint FROM made"
+        ),
+        {"rules": list(rule_ids) if rule_ids is not None else None},
+    ).scalar_one()
 
 
 def done_evaluate(connection: Connection, work_ids: Sequence[int]) -> None:

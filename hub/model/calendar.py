@@ -1,0 +1,108 @@
+"""Working days and office hours of the county; calendars run out, and then say so (design decision 12)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import Protocol
+
+from hub.clock import COUNTY_ZONE
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A deadline.
+
+    Attributes:
+        at: Aware, county zone.
+        basis: Which rule gave it, in words.
+        provisional: The way to it crosses a year whose holidays are not known yet: it is to be reckoned again.
+    """
+
+    at: datetime
+    basis: str
+    provisional: bool
+
+
+class WorkCalendar(Protocol):
+    """What the hub asks of a calendar."""
+
+    def is_working_day(self, day: date) -> bool:
+        """Whether offices work on that day; in an unknown year, Monday to Friday."""
+        ...
+
+    def known(self, year: int) -> bool:
+        """Whether the year's holidays and make-up days are known."""
+        ...
+
+    @property
+    def closes_at(self) -> time:
+        """End of office hours, county zone."""
+        ...
+
+
+@dataclass(frozen=True)
+class ChinaCalendar:
+    """``chinesecalendar`` and, before it, what the office has entered by hand.
+
+    Attributes:
+        overrides: Day -> whether offices work on it.
+        complete_years: Years that the overrides describe in full.
+
+    Source: domain.md §6.5: chinesecalendar 1.11 knows 2004–2026 and raises beyond.
+    """
+
+    overrides: Mapping[date, bool] = field(default_factory=dict)
+    complete_years: frozenset[int] = frozenset()
+    closes_at: time = time(17, 30)
+
+    def is_working_day(self, day: date) -> bool:
+        if day in self.overrides:
+            return self.overrides[day]
+        if day.year not in self.complete_years:
+            try:
+                import chinese_calendar
+
+                return bool(chinese_calendar.is_workday(day))
+            except NotImplementedError:
+                pass
+        return day.weekday() < 5
+
+    def known(self, year: int) -> bool:
+        if year in self.complete_years:
+            return True
+        try:
+            import chinese_calendar
+
+            chinese_calendar.is_workday(date(year, 1, 4))
+        except NotImplementedError:
+            return False
+        return True
+
+
+def working_days_due(handed_over_at: datetime, days: int, calendar: WorkCalendar, basis: str) -> Due:
+    """Close of office on the ``days``-th working day after the day of hand-over.
+
+    Args:
+        handed_over_at: Aware; any zone. Its own day is never counted, whatever the hour.
+        days: At least 1.
+        calendar: Asked for each day on the way.
+        basis: Kept with the deadline.
+
+    Raises:
+        ValueError: ``days`` is below 1, or ``handed_over_at`` is naive.
+
+    Source: R68; 民法典 articles 201 and 203 (the day of the act is not counted).
+    """
+    if days < 1 or handed_over_at.tzinfo is None:
+        raise ValueError("a deadline in working days needs an aware hand-over and at least one day")
+    day = handed_over_at.astimezone(COUNTY_ZONE).date()
+    years = {day.year}
+    left = days
+    while left:
+        day += timedelta(days=1)
+        years.add(day.year)
+        left -= calendar.is_working_day(day)
+    at = datetime.combine(day, calendar.closes_at, COUNTY_ZONE)
+    return Due(at, basis, provisional=not all(calendar.known(year) for year in years))

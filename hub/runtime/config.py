@@ -1,0 +1,141 @@
+"""Where settings come from: command line > HUB_* > secret files > hub.yaml > defaults; and which of them set what."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from hub.errors import Code, ConfigError
+from hub.settings import HubSettings
+
+CONFIG_NAME = "hub.yaml"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# Variables that are HUB_* and no setting: they name files, secrets or the tests' own switches.
+_NOT_SETTINGS = ("HUB_CONFIG", "HUB_SECRET_", "HUB_TEST_")
+
+
+class Loaded:
+    """Settings together with the place from which each value came.
+
+    Attributes:
+        settings: Typed and checked.
+        origins: Dotted name -> place (``HUB_DATABASE_URL``, ``hub.yaml``, ``command line``); a default is absent.
+        config_path: The file that was read, or None.
+    """
+
+    def __init__(self, settings: HubSettings, origins: dict[str, str], config_path: Path | None) -> None:
+        self.settings = settings
+        self.origins = origins
+        self.config_path = config_path
+
+
+def load(
+    *,
+    config: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Loaded:
+    """The settings of this process.
+
+    Args:
+        config: hub.yaml; else ``HUB_CONFIG``; else ``hub.yaml`` in the working folder where there is one.
+        overrides: From the command line, dotted names.
+        environ: The environment; ``HUB_SERVE__PORT`` sets ``serve.port``.
+
+    Raises:
+        ConfigError: A file that was named is missing or unreadable, or a value is wrong: which, from where, what is expected.
+    """
+    environ = os.environ if environ is None else environ
+    path = _config_path(config, environ)
+    origins: dict[str, str] = {}
+    merged: dict[str, Any] = {}
+    if path is not None:
+        _merge(merged, _read_yaml(path), path.name, origins)
+    secrets_dir = environ.get("HUB_SECRETS_DIR") or merged.get("secrets_dir")
+    if secrets_dir:
+        _merge(merged, _read_secret_files(Path(str(secrets_dir)).expanduser()), "secret file", origins)
+    for name, value in sorted(environ.items()):
+        if name.startswith("HUB_") and not name.startswith(_NOT_SETTINGS):
+            _set(merged, name.removeprefix("HUB_").lower().split("__"), value, name, origins)
+    for name, value in (overrides or {}).items():
+        if value is not None:
+            _set(merged, name.split("."), value, "command line", origins)
+    try:
+        settings = HubSettings.model_validate(merged)
+    except ValidationError as exc:
+        raise ConfigError(_explain(exc, origins, path), code=Code.CONFIG_INVALID) from None
+    return Loaded(settings, origins, path)
+
+
+def _config_path(config: Path | None, environ: Mapping[str, str]) -> Path | None:
+    named = config or (Path(environ["HUB_CONFIG"]) if environ.get("HUB_CONFIG") else None)
+    if named is not None:
+        if not named.is_file():
+            raise ConfigError(
+                f"the configuration file {named} does not exist (named by {'--config' if config else 'HUB_CONFIG'}); "
+                "write it (README shows one) or leave the name out",
+                code=Code.CONFIG_MISSING,
+            )
+        return named
+    found = Path(CONFIG_NAME)
+    return found if found.is_file() else None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506 - the safe loader, in C where there is one
+    except (OSError, yaml.YAMLError) as exc:
+        mark = getattr(exc, "problem_mark", None)
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else type(exc).__name__
+        raise ConfigError(
+            f"{path} cannot be read as YAML ({where}); correct it there and start again", code=Code.CONFIG_INVALID
+        ) from exc
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise ConfigError(
+            f"{path} holds a {type(document).__name__} at its top (expected names with values, such as `channels:`); correct it",
+            code=Code.CONFIG_INVALID,
+        )
+    return document
+
+
+def _read_secret_files(folder: Path) -> dict[str, Any]:
+    """Settings given as files (``database_url``); other files of the folder are secrets by name and not read here."""
+    file = folder / "database_url"
+    return {"database_url": file.read_text().strip()} if file.is_file() else {}
+
+
+def _merge(target: dict[str, Any], source: Mapping[str, Any], place: str, origins: dict[str, str], prefix: str = "") -> None:
+    for name, value in source.items():
+        dotted = f"{prefix}{name}"
+        if isinstance(value, Mapping) and isinstance(target.get(name, {}), dict):
+            _merge(target.setdefault(name, {}), value, place, origins, f"{dotted}.")
+        else:
+            target[name] = value
+            origins[dotted] = place
+
+
+def _set(target: dict[str, Any], parts: list[str], value: Any, place: str, origins: dict[str, str]) -> None:
+    for part in parts[:-1]:
+        nested = target.setdefault(part, {})
+        if not isinstance(nested, dict):
+            nested = target[part] = {}
+        target = nested
+    target[parts[-1]] = value
+    origins[".".join(parts)] = place
+
+
+def _explain(exc: ValidationError, origins: Mapping[str, str], path: Path | None) -> str:
+    """Names each wrong setting and where it came from; values are not shown, one of them may be a secret."""
+    lines = []
+    for error in exc.errors(include_input=False, include_url=False):
+        dotted = ".".join(str(part) for part in error["loc"])
+        place = next((origins[name] for name in (dotted, dotted.rsplit(".", 1)[0]) if name in origins), None)
+        lines.append(f"{dotted} (from {place or (path.name if path else 'defaults')}): {error['msg']}")
+    return "the settings are not usable: " + "; ".join(lines) + "; correct them, `hub doctor` shows where each comes from"

@@ -1,0 +1,221 @@
+"""The composition root: settings become a `Hub`, whose methods are the pipeline's steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from hub.clock import Clock, SystemClock
+from hub.errors import Code, ConfigError, HubError
+from hub.model.report import Problem, Report
+from hub.pipeline import collect, normalize
+from hub.pipeline.collect import CollectDeps, Progress, Source, Span
+from hub.pipeline.intake import Intake
+from hub.plugins import PluginSet, load_plugins
+from hub.runtime import logs
+from hub.runtime.config import Loaded
+from hub.runtime.keys import open_keys
+from hub.runtime.secrets import Secrets
+from hub.sdk.context import ChannelContext
+from hub.seal import Sealer, SearchKeys
+from hub.settings import ChannelConfig, HubSettings
+from hub.store.engine import Store
+from hub.store.gate import StoreGate
+from hub.store.migrate import migrate, require_schema
+from hub.store.numbers import Numbers
+
+if TYPE_CHECKING:
+    from hub.store.private import PrivateServer
+
+
+class Hub:
+    """All parts of one hub in one process; parts are built when first asked for.
+
+    Use it as a context manager: the end closes connections and lets go of the private server.
+    """
+
+    def __init__(self, loaded: Loaded, *, clock: Clock | None = None, builtin: Mapping[str, object] | None = None) -> None:
+        self.loaded = loaded
+        self.settings: HubSettings = loaded.settings
+        self.clock: Clock = clock or SystemClock()
+        self._builtin = builtin
+        self._server: PrivateServer | None = None
+        self._channels: list[Any] = []
+
+    def __enter__(self) -> Hub:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes channels and connections; the private server stops when this process was its last user."""
+        for channel in self._channels:
+            channel.close()
+        self._channels.clear()
+        if "store" in self.__dict__:
+            self.store.close()
+        if self._server is not None:
+            self._server.release()
+
+    @property
+    def home(self) -> Path:
+        return self.settings.home.expanduser()
+
+    @cached_property
+    def log(self) -> Any:
+        logs.configure(self.settings.log_level, self.settings.log_format)
+        return logs.get("hub")
+
+    @cached_property
+    def store(self) -> Store:
+        """The database: the one that is configured, or the private server, started where none runs."""
+        if self.settings.database_url is not None:
+            return Store(self.settings.database_url.get_secret_value())
+        from hub.store.private import PrivateServer
+
+        self._server = PrivateServer(self.home, bin_dir=self.settings.pg_bin)
+        return Store(self._server.ensure())
+
+    def migrate(self) -> tuple[str | None, str]:
+        """Brings the database to this version's schema; returns the revision before and after."""
+        return migrate(self.store)
+
+    def require_schema(self) -> None:
+        """Raises StoreError (code ``store_schema``) unless the database has this version's schema."""
+        require_schema(self.store)
+
+    @cached_property
+    def plugins(self) -> PluginSet:
+        from hub.builtin import plugin as builtin
+
+        return load_plugins(
+            self.settings,
+            builtin=self._builtin if self._builtin is not None else {"builtin": builtin},
+            disabled=self.settings.plugins_disabled,
+            on_failure=lambda failure: self.log.warning("plugin_failed", plugin=failure.plugin, hook=failure.hook, code=str(failure.code)),
+        )
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        return Secrets(self.settings.secrets_dir, lambda name: self.plugins.call_first("provide_secret", name=name))
+
+    @cached_property
+    def keys(self) -> Any:
+        return open_keys(self.settings, self.store)
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        return Sealer(self.keys.ring(), reload=self.keys.ring)
+
+    @cached_property
+    def search_keys(self) -> SearchKeys:
+        return SearchKeys(self.keys.ring())
+
+    def renew_keys(self) -> None:
+        """Takes the key file as it is now; called before each step, so that a rotation needs no restart."""
+        ring = self.keys.ring()
+        if ring is not self.sealer.ring:
+            self.sealer.renew(ring)
+            self.search_keys.renew(ring)
+
+    @cached_property
+    def intake(self) -> Intake:
+        return Intake(
+            self.sealer,
+            self.search_keys,
+            stop_list=frozenset(self.settings.stop_list),
+            redactors=[entry.redact for entry in self.plugins.redactors],
+        )
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        return Numbers(self.store, self.settings.county.region)
+
+    @cached_property
+    def gate(self) -> StoreGate:
+        return StoreGate(self.store, self.clock)
+
+    @cached_property
+    def collect_deps(self) -> CollectDeps:
+        return CollectDeps(self.store, self.intake, self.numbers, self.clock)
+
+    def source(self, instance: str) -> Source:
+        """The configured channel of that name, ready to be read.
+
+        Raises:
+            ConfigError: No such name, its channel is not installed or broken, or its settings are wrong.
+        """
+        config = self.settings.channels.get(instance)
+        if config is None:
+            known = ", ".join(sorted(self.settings.channels)) or "none"
+            raise ConfigError(
+                f"no channel named {instance!r} is configured (configured: {known}); add it under `channels:` in hub.yaml",
+                code=Code.CONFIG_MISSING,
+            )
+        entry = self.plugins.channel(config.channel)
+        channel = entry.cls(self._channel_settings(instance, config, entry.cls), self._context(instance, config))
+        self._channels.append(channel)
+        return Source(channel, instance, f"{entry.distribution} {entry.version}", config.deferred)
+
+    def sources(self) -> tuple[dict[str, Source], list[Problem]]:
+        """Every enabled configured channel that can be built, by instance; and why the others cannot."""
+        ready: dict[str, Source] = {}
+        problems: list[Problem] = []
+        for instance, config in sorted(self.settings.channels.items()):
+            if not config.enabled:
+                continue
+            try:
+                ready[instance] = self.source(instance)
+            except HubError as exc:
+                problems.append(Problem(where=instance, code=str(exc.code), message=exc.message))
+        return ready, problems
+
+    def _channel_settings(self, instance: str, config: ChannelConfig, channel: Any) -> Any:
+        try:
+            return channel.Settings.model_validate(config.settings)
+        except ValidationError as exc:
+            faults = "; ".join(
+                f"{'.'.join(str(part) for part in error['loc']) or 'settings'}: {error['msg']}"
+                for error in exc.errors(include_input=False, include_url=False)
+            )
+            raise ConfigError(
+                f"channel {instance}: settings are not usable: {faults}; correct `channels.{instance}.settings` in hub.yaml",
+                code=Code.CONFIG_INVALID,
+            ) from None
+
+    def _context(self, instance: str, config: ChannelConfig) -> ChannelContext:
+        return ChannelContext(
+            instance=instance,
+            secret=self.secrets.get,
+            gate=self.gate,
+            log=logs.get("channel", instance=instance),
+            clock=self.clock,
+            zone=ZoneInfo(config.source_timezone),
+        )
+
+    def collect(self, instance: str, span: Span = Span(), progress: Progress | None = None) -> list[Report]:
+        """Collects one configured channel; see `hub.pipeline.collect`."""
+        self.renew_keys()
+        source = self.source(instance)
+        try:
+            return [self._told(report) for report in collect.run(self.collect_deps, source, span, progress)]
+        finally:
+            source.channel.close()
+
+    def normalize(self) -> Report:
+        """Normalizes what waits; see `hub.pipeline.normalize`."""
+        self.renew_keys()
+        ready, problems = self.sources()
+        report = normalize.run(self.collect_deps, ready)
+        return self._told(report.model_copy(update={"problems": (*report.problems, *problems)}))
+
+    def _told(self, report: Report) -> Report:
+        self.plugins.call_each("on_run_finished", report=report)
+        return report
+
