@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 from hub.clock import COUNTY_ZONE, Clock, SystemClock
 
 if TYPE_CHECKING:
-    from hub.sdk.readers.http import HttpPolicy, HttpReader
+    from hub.sdk.readers.auth import Auth
+    from hub.sdk.readers.http import HttpReader
+    from hub.sdk.readers.policy import HttpPolicy
 
 
 class SourceGate(Protocol):
@@ -68,8 +70,8 @@ class ChannelContext:
     clock: Clock = field(default_factory=SystemClock)
     zone: tzinfo = COUNTY_ZONE
 
-    def http(self, base_url: str, policy: HttpPolicy | None = None) -> HttpReader:
+    def http(self, base_url: str, policy: HttpPolicy | None = None, auth: Auth | None = None) -> HttpReader:
         """A reader for a JSON or HTML source at ``base_url`` that honours the gate and the retry policy."""
-        from hub.sdk.readers.http import HttpPolicy, HttpReader
+        from hub.sdk.readers.http import HttpReader
 
-        return HttpReader(base_url, self, policy or HttpPolicy())
+        return HttpReader(base_url, self, policy, auth)
