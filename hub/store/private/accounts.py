@@ -81,7 +81,7 @@ def spawn_options(account: Account) -> dict[str, Any]:
 
 
 def run_as(
-    account: Account, command: Sequence[str | Path], *, timeout_s: float
+    account: Account, command: Sequence[str | Path], *, timeout_s: float, pass_fds: Sequence[int] = ()
 ) -> subprocess.CompletedProcess[str]:
     """Runs a program to its end; both its outputs in `stdout`.
 
@@ -97,6 +97,7 @@ def run_as(
         errors="replace",
         timeout=timeout_s,
         check=False,
+        pass_fds=pass_fds,
         **spawn_options(account),
     )
 

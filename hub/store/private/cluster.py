@@ -76,9 +76,18 @@ def data_major(server: PrivateFolder) -> int | None:
 
 
 def initialise(
-    server: PrivateFolder, programs: Programs, account: Account, password: str, *, min_free_bytes: int
+    server: PrivateFolder,
+    programs: Programs,
+    account: Account,
+    password: str,
+    *,
+    min_free_bytes: int,
+    alive: int,
 ) -> None:
     """Makes `data/`: scram for every login, UTF-8, checksums. Killed half-way, the next call begins anew.
+
+    Args:
+        alive: A descriptor that initdb inherits, so that the next start waits for one that outlived us.
 
     Raises:
         StoreError: Not enough room (`store_full`).
@@ -96,7 +105,7 @@ def initialise(
     try:
         output = ""
         for locale in _locale_choices(programs.major):
-            code, output = _initdb(server, programs, account, locale)
+            code, output = _initdb(server, programs, account, locale, alive)
             if code == 0:
                 server.rename("data.new", "data")
                 return
@@ -109,7 +118,7 @@ def initialise(
 
 
 def _initdb(
-    server: PrivateFolder, programs: Programs, account: Account, locale: list[str]
+    server: PrivateFolder, programs: Programs, account: Account, locale: list[str], alive: int
 ) -> tuple[int, str]:
     command: list[str | Path] = [
         programs.bin_dir / "initdb",
@@ -124,7 +133,7 @@ def _initdb(
         *locale,
     ]
     try:
-        answer = run_as(account, command, timeout_s=_INITDB_LIMIT_S)
+        answer = run_as(account, command, timeout_s=_INITDB_LIMIT_S, pass_fds=(alive,))
     except subprocess.TimeoutExpired as exc:
         return 1, f"initdb did not end in {exc.timeout:.0f} s"
     except OSError as exc:

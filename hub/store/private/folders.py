@@ -176,6 +176,16 @@ class PrivateFolder:
         self.close()
 
 
+def remove_folder(path: Path) -> None:
+    """Takes a folder of ours away with all that is in it; nothing happens where there is none."""
+    try:
+        fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    with PrivateFolder(path.parent, fd=fd, owner=ourselves()) as above:
+        above.remove_tree(path.name)
+
+
 def unusable(path: Path, exc: OSError) -> ConfigError | StoreError:
     """The hub's error for a file or folder that the system would not let us use."""
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):

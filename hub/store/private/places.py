@@ -86,7 +86,7 @@ def settle(control: PrivateFolder) -> tuple[Place, PrivateFolder]:
     return place, server
 
 
-def open_socket_folder(control: PrivateFolder, place: Place) -> bool:
+def has_socket_folder(control: PrivateFolder, place: Place) -> bool:
     """Whether the socket's folder is there, private, and the server account's own."""
     try:
         PrivateFolder.open(socket_path(control, place), owner=account_of(place.account_uid)).close()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -56,25 +57,39 @@ def ends_within(control: PrivateFolder, timeout_s: float) -> bool:
         os.close(fd)
 
 
-def spawn(control: PrivateFolder, command: Sequence[str], account: Account) -> int:
+@contextmanager
+def claim(control: PrivateFolder) -> Iterator[int]:
+    """The lock that says "a process of the server lives", as a descriptor that initdb and the server inherit.
+
+    Raises:
+        StoreUnavailable: A process of the server lives.
+    """
+    alive = control.open_file(ALIVE, os.O_RDWR)
+    try:
+        # Somebody may be looking (`lives`) at this very moment; that takes no longer than a look.
+        if not locks.acquire(alive, timeout_s=_ORPHANS_LEAVE_S):
+            raise StoreUnavailable(
+                f"the private PostgreSQL of {control.path} was not started: a process of it lives ({ALIVE} is held), expected "
+                "none; run `hub db stop`, then the command again",
+                code=Code.STORE_UNAVAILABLE,
+            )
+        yield alive
+    finally:
+        os.close(alive)
+
+
+def spawn(control: PrivateFolder, command: Sequence[str], account: Account, alive: int) -> int:
     """Starts the server in a session of its own: neither Ctrl-C nor our death reaches it.
 
     Returns:
         Length of the log before the start, in bytes.
 
     Raises:
-        StoreUnavailable: Another start is under way, or the programs cannot be run.
+        ConfigError: The program cannot be run.
     """
     _shorten_log(control, keep_bytes=_LOG_KEPT_BYTES)
-    alive = control.open_file(ALIVE, os.O_RDWR)
     log = control.open_file(LOG, os.O_WRONLY | os.O_APPEND)
     try:
-        # Somebody may be looking (`lives`) at this very moment; that takes no longer than a look.
-        if not locks.acquire(alive, timeout_s=_ORPHANS_LEAVE_S):
-            raise StoreUnavailable(
-                f"the private PostgreSQL in {control.path} was not started: another start is under way; run the command again",
-                code=Code.STORE_UNAVAILABLE,
-            )
         before = os.fstat(log).st_size
         process = subprocess.Popen(
             command,
@@ -84,15 +99,14 @@ def spawn(control: PrivateFolder, command: Sequence[str], account: Account) -> i
             start_new_session=True,
             **spawn_options(account),
         )
-        _children[_file_id(alive)] = process.pid
-        # Nobody waits for it through this object, whose end would otherwise complain of a process that still runs.
-        process.returncode = 0
-        return before
     except OSError as exc:
         raise unusable(Path(command[0]), exc) from exc
     finally:
-        os.close(alive)
         os.close(log)
+    _children[_file_id(alive)] = process.pid
+    # Nobody waits for it through this object, whose end would otherwise complain of a process that still runs.
+    process.returncode = 0
+    return before
 
 
 def log_tail(control: PrivateFolder, since: int | None = None) -> str:
