@@ -74,8 +74,10 @@ class Code(StrEnum):
     DELIVERY_GONE = "delivery_gone"
     DELIVERY_REFUSED = "delivery_refused"
     DELIVERY_REDIRECT = "delivery_redirect"
+    DELIVERY_ADDRESS = "delivery_address"
     DELIVERY_EXHAUSTED = "delivery_exhausted"
     ENDPOINT_MISSING = "endpoint_missing"
+    SIGNATURE_INVALID = "signature_invalid"
     UNEXPECTED = "unexpected"
 
 
@@ -166,12 +168,24 @@ class DeliveryDeferred(HubError):
 
     Attributes:
         retry_after_s: Seconds that the receiver asked to be left alone, or None.
+        status: HTTP status that it answered, or None.
     """
 
-    def __init__(self, message: str, *, code: Code | str, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: Code | str, retry_after_s: float | None = None, status: int | None = None
+    ) -> None:
         super().__init__(message, code=code)
         self.retry_after_s = retry_after_s
+        self.status = status
 
 
 class DeliveryRefused(HubError):
-    """A delivery was refused for good: a person must look at it."""
+    """A delivery was refused for good: a person must look at it.
+
+    Attributes:
+        status: HTTP status that the receiver answered, or None.
+    """
+
+    def __init__(self, message: str, *, code: Code | str, status: int | None = None) -> None:
+        super().__init__(message, code=code)
+        self.status = status
