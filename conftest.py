@@ -4,4 +4,5 @@ pytest_plugins = [
     "tests.support.environment",
     "tests.support.left_out",
     "tests.support.network",
+    "tests.db",
 ]

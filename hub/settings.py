@@ -23,7 +23,9 @@ class CountySettings(Section):
     """Whose hub this is."""
 
     name: str = Field(default="示例县", description="Shown to people and on orders.")
-    region: str = Field(default="411521", pattern=r"^\d{6}$", description="GB/T 2260 code; head of every number.")
+    region: str = Field(
+        default="411521", pattern=r"^\d{6}$", description="GB/T 2260 code; head of every number."
+    )
     contact: str = Field(default="", description="Telephone of the handling office, printed on orders.")
 
 
@@ -55,7 +57,9 @@ class EvaluateSettings(Section):
     """How rules see time."""
 
     max_event_age_days: int = Field(
-        default=90, ge=1, description="A signal whose latest demand is older is historical and never issued by itself."
+        default=90,
+        ge=1,
+        description="A signal whose latest demand is older is historical and never issued by itself.",
     )
     batch: int = Field(default=20, ge=1, le=500, description="Work rows judged in one transaction.")
 
@@ -66,22 +70,38 @@ class ServeSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8750, ge=0, le=65_535)
     exporter_port: int = Field(default=9750, ge=0, le=65_535)
-    pipeline_every_s: float = Field(default=2.0, gt=0, description="Longest wait before pending work is looked for.")
+    pipeline_every_s: float = Field(
+        default=2.0, gt=0, description="Longest wait before pending work is looked for."
+    )
 
 
 class HubSettings(Section):
     """Everything that hub.yaml, the environment and the command line may set."""
 
-    home: Path = Field(default=Path("~/.local/share/weisu-hub"), description="Keys, and the private database where none is set.")
-    database_url: SecretStr | None = Field(default=None, description="postgresql+psycopg://…; unset: a private server.")
-    pg_bin: Path | None = Field(default=None, description="Folder with postgres and initdb for the private server.")
-    keys_file: Path | None = Field(default=None, description="Key ring; default <home>/keys.json. Never beside the database in production.")
-    key_profile: Literal["aes", "sm"] = Field(default="aes", description="AES-256-GCM with SHA-256, or SM4-GCM with SM3; for new key rings.")
+    home: Path = Field(
+        default=Path("~/.local/share/weisu-hub"),
+        description="Keys, and the private database where none is set.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="postgresql+psycopg://…; unset: a private server."
+    )
+    pg_bin: Path | None = Field(
+        default=None, description="Folder with postgres and initdb for the private server."
+    )
+    keys_file: Path | None = Field(
+        default=None,
+        description="Key ring; default <home>/keys.json. Never beside the database in production.",
+    )
+    key_profile: Literal["aes", "sm"] = Field(
+        default="aes", description="AES-256-GCM with SHA-256, or SM4-GCM with SM3; for new key rings."
+    )
     secrets_dir: Path | None = Field(default=None, description="Folder with one file a secret.")
     county: CountySettings = CountySettings()
     channels: dict[Slug, ChannelConfig] = Field(default_factory=dict)
     plugins_disabled: tuple[str, ...] = Field(default=(), description="Plugins that are not loaded.")
-    stop_list: tuple[str, ...] = Field(default=(), description="Telephones that are nobody: a window's own, a cadre's, an agent's.")
+    stop_list: tuple[str, ...] = Field(
+        default=(), description="Telephones that are nobody: a window's own, a cadre's, an agent's."
+    )
     evaluate: EvaluateSettings = EvaluateSettings()
     delivery: DeliverySettings = DeliverySettings()
     serve: ServeSettings = ServeSettings()

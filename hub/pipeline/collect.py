@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
-
 from hub.clock import Clock
 from hub.errors import Code, HubError, SourceContractError, StateConflict, StoreError
 from hub.model.codes import RunState
@@ -24,7 +22,7 @@ from hub.plugins import guarded_pages
 from hub.sdk.channel import Channel, Order, Page, PositionKind, RawRecord, RecordProblem, Stream, Window
 from hub.store import landing as store
 from hub.store import runs
-from hub.store.engine import Store
+from hub.store.engine import Connection, Store
 from hub.store.numbers import Numbers
 from hub.store.partitions import ensure_months, month_of
 
@@ -63,7 +61,9 @@ class Span:
     limit: int | None = None
 
 
-def run(deps: CollectDeps, source: Source, span: Span = Span(), progress: Progress | None = None) -> list[Report]:
+def run(
+    deps: CollectDeps, source: Source, span: Span = Span(), progress: Progress | None = None
+) -> list[Report]:
     """Collects every stream of one configured channel, one after the other; a failing stream does not stop the next.
 
     Returns:
@@ -73,7 +73,9 @@ def run(deps: CollectDeps, source: Source, span: Span = Span(), progress: Progre
 
 
 class _Collector:
-    def __init__(self, deps: CollectDeps, source: Source, stream: Stream, span: Span, progress: Progress | None) -> None:
+    def __init__(
+        self, deps: CollectDeps, source: Source, stream: Stream, span: Span, progress: Progress | None
+    ) -> None:
         self.deps = deps
         self.source = source
         self.stream = stream
@@ -191,7 +193,13 @@ class _Collector:
         return True
 
     def _land(
-        self, lander: Lander, tracker: _Position, batch: list[RawRecord], position: Any | None, *, count_page: bool
+        self,
+        lander: Lander,
+        tracker: _Position,
+        batch: list[RawRecord],
+        position: Any | None,
+        *,
+        count_page: bool,
     ) -> None:
         try:
             self._land_once(lander, tracker, batch, position, count_page=count_page)
@@ -201,7 +209,13 @@ class _Collector:
             if len(batch) == 1:
                 if batch[0].problem is not None:
                     raise
-                self._land_once(lander, tracker, [_set_aside(batch[0], exc.code, exc.message)], position, count_page=count_page)
+                self._land_once(
+                    lander,
+                    tracker,
+                    [_set_aside(batch[0], exc.code, exc.message)],
+                    position,
+                    count_page=count_page,
+                )
                 return
             # One record holds what the database cannot: halve until it stands alone, so that it stops no other (P5).
             middle = len(batch) // 2
@@ -209,7 +223,13 @@ class _Collector:
             self._land(lander, tracker, batch[middle:], position, count_page=count_page)
 
     def _land_once(
-        self, lander: Lander, tracker: _Position, batch: list[RawRecord], position: Any | None, *, count_page: bool
+        self,
+        lander: Lander,
+        tracker: _Position,
+        batch: list[RawRecord],
+        position: Any | None,
+        *,
+        count_page: bool,
     ) -> None:
         now = self.deps.clock.now()
         with self.deps.store.begin() as connection:
@@ -297,10 +317,16 @@ class _Position:
             if page.position is not None:
                 self._last_json = page.position
             return page.position if self._ascending and self.moves else None
-        times = [record.position_at for record in records if record.problem is None and record.position_at is not None]
+        times = [
+            record.position_at
+            for record in records
+            if record.problem is None and record.position_at is not None
+        ]
         if times:
             if self._latest is not None and min(times) < self._latest:
-                self._ascending = False  # the stream does not keep what it declares: wait for the window's end
+                self._ascending = (
+                    False  # the stream does not keep what it declares: wait for the window's end
+                )
             self._latest = max(times) if self._latest is None else max(self._latest, max(times))
             if self._greatest is None or self._latest > self._greatest:
                 self._greatest = self._latest

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from psycopg.types.json import Jsonb
 
 from hub.model.codes import Anonymity, DemandType, Watch
 from hub.model.demand import Demand, Reporter
 from hub.model.nature import nature_of
 from hub.seal import Sealer, SearchKeys
-from hub.text.identity import check_id_no, email_value, id_value, is_masked, phone_value, uscc_value
+from hub.store.landing import as_jsonb
+from hub.text.identity import bare_name, is_masked, normal_email, read_id_no, read_phone, reporter_key_basis
 from hub.text.redact import redact
 
 _encode = msgspec.json.Encoder().encode
@@ -47,6 +47,7 @@ class Keys:
     name: str | None = None
     reporter: str | None = None
     basis: str | None = None
+    bad_id: bool = False
 
 
 class Intake:
@@ -141,7 +142,7 @@ class Intake:
             demand.datum,
             list(demand.labels),
             _quality(demand, keys, received_at),
-            Jsonb(findings) if findings else None,
+            as_jsonb(findings) if findings else None,
             [],
             deleted or demand.deleted,
             self.sealer.seal(personal_json(demand), table="demand", row_id=demand_id),
@@ -166,33 +167,32 @@ class Intake:
     def _keys(self, reporter: Reporter, origin: Origin) -> Keys:
         """Source: domain.md §1.1 (reporter_key) and §6.6: masked values and callers who are no person make no key."""
         token = self._token
-        id_no = id_value(reporter.id_no) if reporter.id_no else None
-        phone = phone_value(reporter.phone) if reporter.phone else None
-        uscc = uscc_value(reporter.uscc) if reporter.uscc else None
-        caller = phone_value(reporter.caller_phone) if reporter.caller_phone else None
-        email = email_value(reporter.email) if reporter.email else None
-        id_key = token("id_no", id_no) if id_no else None
-        phone_key = token("phone", phone) if phone else None
-        email_key = token("email", email) if email else None
-        name = reporter.name
-        name_key = token("name", name) if name and not is_masked(name) else None
-        basis: str | None = None
-        key: str | None = None
+        id_key = phone_key = email_key = name_key = None
+        bad_id = False
+        if reporter.id_no:
+            number = read_id_no(reporter.id_no, reporter.id_type)
+            bad_id = not number.checked
+            if number.value:
+                id_key = token("id_no", number.value)
+        if reporter.phone:
+            phone = read_phone(reporter.phone).value
+            if phone and phone not in self._stop_list:
+                phone_key = token("phone", phone)
+        if reporter.email and (email := normal_email(reporter.email)):
+            email_key = token("email", email)
+        if reporter.name and (name := bare_name(reporter.name)) and not is_masked(name):
+            name_key = token("name", name)
+        # The same order as `reporter_key_basis`; the two commonest bases have their token already.
         if id_key:
-            basis, key = "id_no", id_key
-        elif uscc:
-            basis, key = "uscc", token("uscc", uscc)
-        elif phone_key and phone not in self._stop_list:
-            basis, key = "phone", phone_key
-        elif caller and caller not in self._stop_list:
-            basis, key = "caller_phone", token("phone", caller)
-        elif reporter.account:
-            basis, key = "account", token("account", f"{origin.instance}\x1f{reporter.account}")
-        elif email_key:
-            basis, key = "email", email_key
-        elif name and reporter.address and not is_masked(name):
-            basis, key = "name_address", token("name_address", f"{name}\x1f{reporter.address}")
-        return Keys(phone_key, id_key, email_key, name_key, key, basis)
+            return Keys(phone_key, id_key, email_key, name_key, id_key, "id_no", bad_id)
+        if phone_key and not reporter.uscc:
+            return Keys(phone_key, id_key, email_key, name_key, phone_key, "phone", bad_id)
+        basis = reporter_key_basis(reporter, account_scope=origin.instance, stop=self._stop_list)
+        if basis is None:
+            return Keys(phone_key, id_key, email_key, name_key, None, None, bad_id)
+        return Keys(
+            phone_key, id_key, email_key, name_key, token(basis.kind, basis.value), basis.basis, bad_id
+        )
 
 
 def _anonymity(demand: Demand) -> str:
@@ -204,12 +204,11 @@ def _anonymity(demand: Demand) -> str:
 
 def _quality(demand: Demand, keys: Keys, received_at: datetime) -> list[str]:
     flags = list(demand.quality)
-    reporter = demand.reporter
     if keys.reporter is None:
         flags.append("NO_REPORTER_KEY")
     if demand.submitted_at > received_at + _FUTURE:
         flags.append("FUTURE_TIME")
-    if reporter.id_no and keys.id_no and not check_id_no(reporter.id_no):
+    if keys.bad_id:
         flags.append("BAD_IDCARD")
     return flags
 
@@ -231,7 +230,9 @@ def personal_json(demand: Demand) -> bytes:
     if demand.expected is not None:
         sealed["expected"] = demand.expected
     if demand.attachments:
-        sealed["attachments"] = [attachment.model_dump(exclude_none=True) for attachment in demand.attachments]
+        sealed["attachments"] = [
+            attachment.model_dump(exclude_none=True) for attachment in demand.attachments
+        ]
     return _encode(sealed)
 
 

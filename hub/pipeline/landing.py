@@ -8,8 +8,6 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection
-
 from hub.errors import Code, RecordRejected
 from hub.model.codes import Outcome
 from hub.model.demand import Attachment, Demand
@@ -19,6 +17,7 @@ from hub.pipeline.intake import Intake, Origin
 from hub.plugins import normalize_batch
 from hub.sdk.channel import Channel, RawRecord, RecordProblem
 from hub.store import landing as store
+from hub.store.engine import Connection
 from hub.store.numbers import Numbers
 
 NORMALIZE_TIMEOUT_S = 10.0
@@ -85,7 +84,9 @@ class Lander:
             store.push_evaluate_work(connection, result.demand_ids)
         return result
 
-    def _land_part(self, connection: Connection, records: Sequence[RawRecord], now: datetime, result: PageOutcome) -> None:
+    def _land_part(
+        self, connection: Connection, records: Sequence[RawRecord], now: datetime, result: PageOutcome
+    ) -> None:
         digests = [sha256(record.body).digest() for record in records]
         keys = [key_of(record, digest) for record, digest in zip(records, digests, strict=True)]
         known = store.known(connection, self.origin.stream_id, keys) if keys else {}
@@ -122,10 +123,14 @@ class Lander:
             if stands is not None and stands.content_hash == digest and stands.deleted == record.deleted:
                 identical += 1
             elif record.problem is not None:
-                fresh.append(Landed(record, key, digest, Outcome.QUARANTINED, known=stands, rejected=record.problem))
+                fresh.append(
+                    Landed(record, key, digest, Outcome.QUARANTINED, known=stands, rejected=record.problem)
+                )
             elif stands is None:
                 fresh.append(Landed(record, key, digest, waiting))
-            elif stands.version is not None and record.version is not None and record.version < stands.version:
+            elif (
+                stands.version is not None and record.version is not None and record.version < stands.version
+            ):
                 fresh.append(Landed(record, key, digest, Outcome.DUPLICATE, current=False, known=stands))
             else:
                 rewritten = stands.version is not None and record.version == stands.version
@@ -156,19 +161,30 @@ class Lander:
         rows, updates = self.demand_rows(connection, [one for one in current if one.demands], now)
         if rows:
             store.upsert_demands(connection, rows, updates=updates, by=f"run {self.run_id}")
-        gone = [demand_id for one in current if one.known is not None for demand_id in _no_longer_said(one, one.known.demand_ids)]
+        gone = [
+            demand_id
+            for one in current
+            if one.known is not None
+            for demand_id in _no_longer_said(one, one.known.demand_ids)
+        ]
         if gone:
             store.mark_deleted(connection, gone, now, by=f"run {self.run_id}")
-        store.upsert_identities(connection, self.origin.stream_id, [self.identity_row(one, now) for one in current])
+        store.upsert_identities(
+            connection, self.origin.stream_id, [self.identity_row(one, now) for one in current]
+        )
         attachments = [file for one in current for file in one.raw.attachments]
         if attachments:
-            store.keep_attachments(connection, [self._attachment_row(file.content, file.media_type) for file in attachments])
+            store.keep_attachments(
+                connection, [self._attachment_row(file.content, file.media_type) for file in attachments]
+            )
 
     def demand_rows(
         self, connection: Connection, landed: Sequence[Landed], now: datetime
     ) -> tuple[list[tuple[Any, ...]], bool]:
         """The rows of these records' demands, and whether any of them stands already; sets ``demand_ids`` of each."""
-        known_ids = [demand_id for one in landed if one.known is not None for demand_id in one.known.demand_ids]
+        known_ids = [
+            demand_id for one in landed if one.known is not None for demand_id in one.known.demand_ids
+        ]
         standing = store.confirmed_fields(connection, known_ids) if known_ids else {}
         wanted = sum(len(one.demands) for one in landed) - len(standing)
         new_ids = iter(new_ulids(max(0, wanted) + len(known_ids), int(now.timestamp() * 1000)))
@@ -191,7 +207,9 @@ class Lander:
                     updated_at=now,
                     deleted=one.raw.deleted,
                 )
-                rows.append(_keep_confirmed(row, stands) if stands is not None and stands["confirmed"] else row)
+                rows.append(
+                    _keep_confirmed(row, stands) if stands is not None and stands["confirmed"] else row
+                )
                 ids.append(demand_id)
             one.demand_ids = tuple(ids)
         return rows, bool(standing)
@@ -231,10 +249,19 @@ class Lander:
 
     def _attachment_row(self, content: bytes, media_type: str) -> tuple[str, int, str, bytes]:
         digest = sha256(content).hexdigest()
-        return digest, len(content), media_type, self.intake.sealer.seal(content, table="attachment", row_id=digest)
+        return (
+            digest,
+            len(content),
+            media_type,
+            self.intake.sealer.seal(content, table="attachment", row_id=digest),
+        )
 
     def _set_aside(self, connection: Connection, landed: Sequence[Landed], now: datetime) -> None:
-        rows = [self.quarantine_row(one, now) for one in landed if one.rejected is not None and one.outcome is Outcome.QUARANTINED]
+        rows = [
+            self.quarantine_row(one, now)
+            for one in landed
+            if one.rejected is not None and one.outcome is Outcome.QUARANTINED
+        ]
         if rows:
             store.set_aside(connection, rows)
 
@@ -274,7 +301,9 @@ def _without_repeats(records: Sequence[RawRecord]) -> list[Sequence[RawRecord]]:
     start = 0
     seen: set[str | bytes] = set()
     for index, record in enumerate(records):
-        key: str | bytes = record.body if record.source_no is None or record.problem is not None else record.source_no
+        key: str | bytes = (
+            record.body if record.source_no is None or record.problem is not None else record.source_no
+        )
         if key in seen:
             parts.append(records[start:index])
             start, seen = index, set()

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from hub.errors import Code, HubError, RecordRejected, StoreError
 from hub.model.codes import Outcome
 from hub.model.report import Counts, Problem, Report
@@ -20,6 +18,7 @@ from hub.pipeline.intake import Origin
 from hub.pipeline.landing import Landed, Lander
 from hub.sdk.channel import RawRecord
 from hub.store import landing, runs, work
+from hub.store.engine import Connection
 
 
 def run(deps: CollectDeps, sources: Mapping[str, Source], *, max_rows: int | None = None) -> Report:
@@ -54,7 +53,9 @@ class _NoChannel(Exception):
         self.stream_id, self.where, self.message = stream_id, where, message
 
 
-def _one(deps: CollectDeps, sources: Mapping[str, Source], skipped: set[int], refuse: frozenset[int] = frozenset()) -> Counts | None:
+def _one(
+    deps: CollectDeps, sources: Mapping[str, Source], skipped: set[int], refuse: frozenset[int] = frozenset()
+) -> Counts | None:
     """One work row in one transaction; None when nothing waits. ``refuse``: raw ids that the database cannot store."""
     now = deps.clock.now()
     job: work.NormalizeWork | None = None
@@ -83,7 +84,11 @@ def _one(deps: CollectDeps, sources: Mapping[str, Source], skipped: set[int], re
 
 
 def _alone(
-    deps: CollectDeps, sources: Mapping[str, Source], skipped: set[int], job: work.NormalizeWork, refuse: frozenset[int]
+    deps: CollectDeps,
+    sources: Mapping[str, Source],
+    skipped: set[int],
+    job: work.NormalizeWork,
+    refuse: frozenset[int],
 ) -> Counts | None:
     """Cuts the work row in two, so that a record with a value that cannot be stored ends up alone and is set aside."""
     if len(job.raw_ids) == 1:
@@ -127,12 +132,19 @@ class _Waiting:
         self._name(connection, [one for one in landed if one.demands])
         keys = [one.key for one in landed]
         known = landing.known(connection, self.job.stream_id, keys)
-        standing = work.demand_raw_ids(connection, [demand_id for stands in known.values() for demand_id in stands.demand_ids])
+        standing = work.demand_raw_ids(
+            connection, [demand_id for stands in known.values() for demand_id in stands.demand_ids]
+        )
         for one in landed:
             one.known = known.get(one.key)
-            newest = max((standing.get(demand_id, 0) for demand_id in (one.known.demand_ids if one.known else ())), default=0)
+            newest = max(
+                (standing.get(demand_id, 0) for demand_id in (one.known.demand_ids if one.known else ())),
+                default=0,
+            )
             if one.outcome is Outcome.STORED and newest > one.raw_id:
-                one.outcome = Outcome.DUPLICATE  # something newer was read from a later record in the meantime
+                one.outcome = (
+                    Outcome.DUPLICATE
+                )  # something newer was read from a later record in the meantime
                 one.demands = ()
         self._write(connection, [one for one in landed if one.outcome is Outcome.STORED])
         self._account(connection, stored, landed)
@@ -147,9 +159,18 @@ class _Waiting:
         try:
             body = self.deps.intake.open_raw(raw.sealed, raw.raw_id)
         except HubError as exc:
-            record = RawRecord(raw.source_no, b"", raw.version, media_type=raw.media_type, deleted=raw.deleted)
+            record = RawRecord(
+                raw.source_no, b"", raw.version, media_type=raw.media_type, deleted=raw.deleted
+            )
             rejected = RecordRejected(exc.message, code=exc.code)
-            return Landed(record, raw.source_no, raw.content_hash, Outcome.QUARANTINED, raw_id=raw.raw_id, rejected=rejected)
+            return Landed(
+                record,
+                raw.source_no,
+                raw.content_hash,
+                Outcome.QUARANTINED,
+                raw_id=raw.raw_id,
+                rejected=rejected,
+            )
         record = RawRecord(raw.source_no, body, raw.version, media_type=raw.media_type, deleted=raw.deleted)
         return Landed(record, raw.source_no, raw.content_hash, Outcome.STORED, raw_id=raw.raw_id)
 
@@ -164,12 +185,16 @@ class _Waiting:
             stands = known.get(key)
             if stands is None:
                 one.key = key
-                landing.upsert_identities(connection, self.job.stream_id, [self.lander.identity_row(one, self.now)])
+                landing.upsert_identities(
+                    connection, self.job.stream_id, [self.lander.identity_row(one, self.now)]
+                )
             elif stands.version is not None and (one.raw.version or "") < stands.version:
                 one.outcome, one.demands = Outcome.DUPLICATE, ()
             else:
                 one.key, one.known = key, stands
-                landing.upsert_identities(connection, self.job.stream_id, [self.lander.identity_row(one, self.now)])
+                landing.upsert_identities(
+                    connection, self.job.stream_id, [self.lander.identity_row(one, self.now)]
+                )
 
     def _write(self, connection: Connection, landed: list[Landed]) -> None:
         rows, updates = self.lander.demand_rows(connection, [one for one in landed if one.demands], self.now)
@@ -185,7 +210,11 @@ class _Waiting:
     def _account(self, connection: Connection, stored: list[work.StoredRaw], landed: list[Landed]) -> None:
         """Writes each record's outcome, moves its run's counts, and sets aside what could not be used."""
         work.settle_raws(
-            connection, [(raw.raw_id, raw.received_at, one.outcome.value) for raw, one in zip(stored, landed, strict=True)]
+            connection,
+            [
+                (raw.raw_id, raw.received_at, one.outcome.value)
+                for raw, one in zip(stored, landed, strict=True)
+            ],
         )
         moved: dict[tuple[int, str], int] = {}
         aside: list[dict[str, Any]] = []
@@ -206,4 +235,3 @@ def _unstorable() -> RecordRejected:
         "look at it with `hub quarantine show` and mend the channel's mapping",
         code=Code.VALUE_UNSTORABLE,
     )
-

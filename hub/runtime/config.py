@@ -93,7 +93,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         mark = getattr(exc, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else type(exc).__name__
         raise ConfigError(
-            f"{path} cannot be read as YAML ({where}); correct it there and start again", code=Code.CONFIG_INVALID
+            f"{path} cannot be read as YAML ({where}); correct it there and start again",
+            code=Code.CONFIG_INVALID,
         ) from exc
     if document is None:
         return {}
@@ -111,7 +112,9 @@ def _read_secret_files(folder: Path) -> dict[str, Any]:
     return {"database_url": file.read_text().strip()} if file.is_file() else {}
 
 
-def _merge(target: dict[str, Any], source: Mapping[str, Any], place: str, origins: dict[str, str], prefix: str = "") -> None:
+def _merge(
+    target: dict[str, Any], source: Mapping[str, Any], place: str, origins: dict[str, str], prefix: str = ""
+) -> None:
     for name, value in source.items():
         dotted = f"{prefix}{name}"
         if isinstance(value, Mapping) and isinstance(target.get(name, {}), dict):
@@ -138,4 +141,8 @@ def _explain(exc: ValidationError, origins: Mapping[str, str], path: Path | None
         dotted = ".".join(str(part) for part in error["loc"])
         place = next((origins[name] for name in (dotted, dotted.rsplit(".", 1)[0]) if name in origins), None)
         lines.append(f"{dotted} (from {place or (path.name if path else 'defaults')}): {error['msg']}")
-    return "the settings are not usable: " + "; ".join(lines) + "; correct them, `hub doctor` shows where each comes from"
+    return (
+        "the settings are not usable: "
+        + "; ".join(lines)
+        + "; correct them, `hub doctor` shows where each comes from"
+    )

@@ -39,7 +39,9 @@ class Hub:
     Use it as a context manager: the end closes connections and lets go of the private server.
     """
 
-    def __init__(self, loaded: Loaded, *, clock: Clock | None = None, builtin: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self, loaded: Loaded, *, clock: Clock | None = None, builtin: Mapping[str, object] | None = None
+    ) -> None:
         self.loaded = loaded
         self.settings: HubSettings = loaded.settings
         self.clock: Clock = clock or SystemClock()
@@ -98,12 +100,16 @@ class Hub:
             self.settings,
             builtin=self._builtin if self._builtin is not None else {"builtin": builtin},
             disabled=self.settings.plugins_disabled,
-            on_failure=lambda failure: self.log.warning("plugin_failed", plugin=failure.plugin, hook=failure.hook, code=str(failure.code)),
+            on_failure=lambda failure: self.log.warning(
+                "plugin_failed", plugin=failure.plugin, hook=failure.hook, code=str(failure.code)
+            ),
         )
 
     @cached_property
     def secrets(self) -> Secrets:
-        return Secrets(self.settings.secrets_dir, lambda name: self.plugins.call_first("provide_secret", name=name))
+        return Secrets(
+            self.settings.secrets_dir, lambda name: self.plugins.call_first("provide_secret", name=name)
+        )
 
     @cached_property
     def keys(self) -> Any:
@@ -159,7 +165,9 @@ class Hub:
                 code=Code.CONFIG_MISSING,
             )
         entry = self.plugins.channel(config.channel)
-        channel = entry.cls(self._channel_settings(instance, config, entry.cls), self._context(instance, config))
+        channel = entry.cls(
+            self._channel_settings(instance, config, entry.cls), self._context(instance, config)
+        )
         self._channels.append(channel)
         return Source(channel, instance, f"{entry.distribution} {entry.version}", config.deferred)
 
@@ -218,4 +226,3 @@ class Hub:
     def _told(self, report: Report) -> Report:
         self.plugins.call_each("on_run_finished", report=report)
         return report
-

@@ -158,6 +158,7 @@ class CheckReport:
 
     @property
     def ok(self) -> bool:
+        """Whether every check is well."""
         return all(check.ok for check in self.checks)
 
 

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict
 from hub.model.demand import DemandFacts
 from hub.model.warning import SignalDraft
 
-
 EVER = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 
 

@@ -22,7 +22,9 @@ GENESIS = bytes(32)
 
 def canonical(fields: Mapping[str, Any]) -> bytes:
     """The fields as bytes that are the same on every machine."""
-    return json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_plain).encode()
+    return json.dumps(
+        fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_plain
+    ).encode()
 
 
 def _plain(value: object) -> str:
@@ -49,17 +51,32 @@ def write_audit(
 ) -> int:
     """Adds a line to the audit log; who did or saw what, when and why. Nothing personal stands in it."""
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('audit_log'))"))
-    last = connection.execute(text("SELECT audit_id, hash FROM audit_log ORDER BY audit_id DESC LIMIT 1")).one_or_none()
+    last = connection.execute(
+        text("SELECT audit_id, hash FROM audit_log ORDER BY audit_id DESC LIMIT 1")
+    ).one_or_none()
     audit_id = 1 if last is None else last.audit_id + 1
     previous = GENESIS if last is None else bytes(last.hash)
-    fields = {"audit_id": audit_id, "at": at, "actor": actor, "action": action, "subject": subject, "purpose": purpose, "detail": dict(detail or {})}
+    fields = {
+        "audit_id": audit_id,
+        "at": at,
+        "actor": actor,
+        "action": action,
+        "subject": subject,
+        "purpose": purpose,
+        "detail": dict(detail or {}),
+    }
     own = digest(canonical(_audit_content(fields)))
-    connection.execute(audit_log.insert().values(**fields, digest=own, hash_prev=previous, hash=link(previous, own)))
+    connection.execute(
+        audit_log.insert().values(**fields, digest=own, hash_prev=previous, hash=link(previous, own))
+    )
     return audit_id
 
 
 def _audit_content(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _stamp(fields[name]) for name in ("audit_id", "at", "actor", "action", "subject", "purpose", "detail")}
+    return {
+        name: _stamp(fields[name])
+        for name in ("audit_id", "at", "actor", "action", "subject", "purpose", "detail")
+    }
 
 
 def open_ledger_row(
@@ -80,11 +97,14 @@ def open_ledger_row(
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('ledger'))"))
     stands = connection.execute(
-        text("SELECT year, seq_no FROM ledger WHERE origin = :origin AND origin_id = :id"), {"origin": origin, "id": origin_id}
+        text("SELECT year, seq_no FROM ledger WHERE origin = :origin AND origin_id = :id"),
+        {"origin": origin, "id": origin_id},
     ).one_or_none()
     if stands is not None:
         return stands.year, stands.seq_no
-    last = connection.execute(text("SELECT year, seq_no, hash FROM ledger ORDER BY year DESC, seq_no DESC LIMIT 1")).one_or_none()
+    last = connection.execute(
+        text("SELECT year, seq_no, hash FROM ledger ORDER BY year DESC, seq_no DESC LIMIT 1")
+    ).one_or_none()
     seq_no = last.seq_no + 1 if last is not None and last.year == year else 1
     previous = GENESIS if last is None else bytes(last.hash)
     fields = {
@@ -97,7 +117,9 @@ def open_ledger_row(
         "matter_text": matter_text,
     }
     own = digest(canonical(_ledger_content(fields)))
-    connection.execute(ledger.insert().values(**fields, digest=own, hash_prev=previous, hash=link(previous, own)))
+    connection.execute(
+        ledger.insert().values(**fields, digest=own, hash_prev=previous, hash=link(previous, own))
+    )
     return year, seq_no
 
 
@@ -134,11 +156,17 @@ def _walk(
     faults: list[str] = []
     previous = GENESIS
     names: Sequence[str] = order.split(", ")
-    for row in connection.execution_options(yield_per=500).execute(text(f"SELECT * FROM {table} ORDER BY {order}")):
+    for row in connection.execution_options(yield_per=500).execute(
+        text(f"SELECT * FROM {table} ORDER BY {order}")
+    ):
         fields = dict(row._mapping)
         where = f"{table} {'/'.join(str(fields[name]) for name in names)}"
-        if bytes(fields["hash_prev"]) != previous or bytes(fields["hash"]) != link(previous, bytes(fields["digest"])):
-            faults.append(f"{where}: the chain is broken here (a row before it was changed, removed or put in)")
+        if bytes(fields["hash_prev"]) != previous or bytes(fields["hash"]) != link(
+            previous, bytes(fields["digest"])
+        ):
+            faults.append(
+                f"{where}: the chain is broken here (a row before it was changed, removed or put in)"
+            )
         if not check(canonical(content(fields)), bytes(fields["digest"])):
             faults.append(f"{where}: its content is not what was written")
         previous = bytes(fields["hash"])

@@ -64,7 +64,9 @@ class StoreGate:
             return
         with self._store.begin() as connection:
             connection.execute(
-                text("INSERT INTO source_gate (source, state, updated_at) VALUES (:source, '{}', now()) ON CONFLICT DO NOTHING"),
+                text(
+                    "INSERT INTO source_gate (source, state, updated_at) VALUES (:source, '{}', now()) ON CONFLICT DO NOTHING"
+                ),
                 {"source": source},
             )
             state = _read(connection, source, lock=True)
@@ -73,12 +75,15 @@ class StoreGate:
                 connection.execute(_WRITE, {"source": source, "state": _json(changed.as_json())})
 
 
-_WRITE = text("UPDATE source_gate SET state = CAST(:state AS jsonb), updated_at = now() WHERE source = :source")
+_WRITE = text(
+    "UPDATE source_gate SET state = CAST(:state AS jsonb), updated_at = now() WHERE source = :source"
+)
 
 
 def _read(connection: Connection, source: str, *, lock: bool) -> GateState:
     stored: dict[str, Any] | None = connection.execute(
-        text(f"SELECT state FROM source_gate WHERE source = :source{' FOR UPDATE' if lock else ''}"), {"source": source}
+        text(f"SELECT state FROM source_gate WHERE source = :source{' FOR UPDATE' if lock else ''}"),
+        {"source": source},
     ).scalar_one_or_none()
     return GateState.from_json(stored or {})
 

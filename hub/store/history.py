@@ -33,7 +33,9 @@ class StoreHistory:
 
     def demands(self, subject: str, spans: Spans) -> dict[str, list[DemandFacts]]:
         found: dict[str, list[DemandFacts]] = {}
-        for row in self._rows(subject, spans, f"s.key, {_FACTS}", "ORDER BY s.key, d.submitted_at, d.demand_id"):
+        for row in self._rows(
+            subject, spans, f"s.key, {_FACTS}", "ORDER BY s.key, d.submitted_at, d.demand_id"
+        ):
             found.setdefault(row[0], []).append(facts(row[1:]))
         return found
 
@@ -47,19 +49,23 @@ class StoreHistory:
     def weekly(self, subject: str, spans: Spans) -> dict[str, list[tuple[datetime, int]]]:
         week = "date_trunc('week', d.submitted_at AT TIME ZONE 'Asia/Shanghai')"
         found: dict[str, list[tuple[datetime, int]]] = {}
-        for key, monday, count in self._rows(subject, spans, f"s.key, {week}, count(*)", "GROUP BY 1, 2 ORDER BY 1, 2"):
+        for key, monday, count in self._rows(
+            subject, spans, f"s.key, {week}, count(*)", "GROUP BY 1, 2 ORDER BY 1, 2"
+        ):
             found.setdefault(key, []).append((monday.replace(tzinfo=COUNTY_ZONE), count))
         return found
 
     def _rows(self, subject: str, spans: Spans, what: str, tail: str) -> list[tuple[Any, ...]]:
         if subject not in _SUBJECTS:
-            raise ValueError(f"history knows the subjects {sorted(_SUBJECTS)}, not {subject!r}: correct the rule")
+            raise ValueError(
+                f"history knows the subjects {sorted(_SUBJECTS)}, not {subject!r}: correct the rule"
+            )
         if not spans:
             return []
         keys, froms, tos = zip(*((key, span[0], span[1]) for key, span in spans.items()), strict=True)
         cursor = driver(self._connection).cursor()
         cursor.execute(
-            f'SELECT {what} FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[]) AS s (key, since, until) '
+            f"SELECT {what} FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[]) AS s (key, since, until) "
             f'JOIN demand d ON d.{_SUBJECTS[subject]} = s.key COLLATE "C" AND d.submitted_at >= s.since AND d.submitted_at < s.until '
             f"WHERE {_LIVE} {tail}",
             (list(keys), list(froms), list(tos)),
@@ -73,11 +79,14 @@ def facts(row: Sequence[Any]) -> DemandFacts:
     return DemandFacts.model_validate(dict(zip(FACT_COLUMNS, row, strict=True)))
 
 
-def facts_of(connection: Connection, demand_ids: Sequence[str], *, live_only: bool = True) -> list[DemandFacts]:
+def facts_of(
+    connection: Connection, demand_ids: Sequence[str], *, live_only: bool = True
+) -> list[DemandFacts]:
     """The facts of these demands, ascending by id; the deleted and void are left out unless asked for."""
     cursor = driver(connection).cursor()
     where = f" AND {_LIVE}" if live_only else ""
     cursor.execute(
-        f"SELECT {_FACTS} FROM demand d WHERE d.demand_id = ANY(%s){where} ORDER BY d.demand_id", (list(demand_ids),)
+        f"SELECT {_FACTS} FROM demand d WHERE d.demand_id = ANY(%s){where} ORDER BY d.demand_id",
+        (list(demand_ids),),
     )
     return [facts(row) for row in cursor]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, text
 
 from hub.errors import Code, StateConflict
@@ -34,7 +35,17 @@ RAW_COLUMNS = (
 )
 _RAW_TYPES = "int8 timestamptz int4 text text int8 text bool bytea text text bytea".split()
 
-IDENTITY_COLUMNS = ("source_no", "version", "content_hash", "raw_id", "demand_ids", "changes", "rewritten", "deleted", "first_seen_at")
+IDENTITY_COLUMNS = (
+    "source_no",
+    "version",
+    "content_hash",
+    "raw_id",
+    "demand_ids",
+    "changes",
+    "rewritten",
+    "deleted",
+    "first_seen_at",
+)
 _IDENTITY_TYPES = "text text bytea int8 text[] int4 bool bool timestamptz".split()
 
 DEMAND_COLUMNS = tuple(column.name for column in demand_table.columns)
@@ -61,7 +72,16 @@ def _pg_name(column: Any) -> str:
 
 _DEMAND_TYPES = [_pg_name(column) for column in demand_table.columns]
 # What a source may never change once the demand stands.
-_FIXED = {"demand_id", "demand_no", "stream_id", "source_no", "channel", "instance", "received_at", "confirmed"}
+_FIXED = {
+    "demand_id",
+    "demand_no",
+    "stream_id",
+    "source_no",
+    "channel",
+    "instance",
+    "received_at",
+    "confirmed",
+}
 _DEMAND_UPDATE = ", ".join(f"{name} = excluded.{name}" for name in DEMAND_COLUMNS if name not in _FIXED)
 _DEMAND_LIST = ", ".join(DEMAND_COLUMNS)
 
@@ -71,6 +91,11 @@ _STAGES = (
     "ON COMMIT DELETE ROWS",
     "CREATE TEMP TABLE IF NOT EXISTS stage_demand (LIKE demand) ON COMMIT DELETE ROWS",
 )
+
+
+def as_jsonb(value: Any) -> Any:
+    """A value for a JSONB column of a row that goes by COPY."""
+    return Jsonb(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +129,9 @@ def fence(connection: Connection, stream_id: int, run_id: int) -> None:
 
 def lock_stream(connection: Connection, stream_id: int) -> None:
     """Takes the stream's row until the transaction ends, whoever owns it (normalizing what waits, replaying)."""
-    connection.execute(text("SELECT 1 FROM stream_state WHERE stream_id = :stream FOR UPDATE"), {"stream": stream_id})
+    connection.execute(
+        text("SELECT 1 FROM stream_state WHERE stream_id = :stream FOR UPDATE"), {"stream": stream_id}
+    )
 
 
 def known(connection: Connection, stream_id: int, source_nos: Sequence[str]) -> dict[str, Known]:
@@ -145,7 +172,9 @@ def prepare_stages(connection: Connection) -> None:
 def upsert_identities(connection: Connection, stream_id: int, rows: Sequence[tuple[Any, ...]]) -> None:
     """Writes identities, each in the order of `IDENTITY_COLUMNS`: new ones are added, known ones replaced."""
     cursor = driver(connection).cursor()
-    with cursor.copy(f"COPY stage_identity ({', '.join(IDENTITY_COLUMNS)}) FROM STDIN (FORMAT BINARY)") as copy:
+    with cursor.copy(
+        f"COPY stage_identity ({', '.join(IDENTITY_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+    ) as copy:
         copy.set_types(_IDENTITY_TYPES)
         for row in rows:
             copy.write_row(row)
@@ -160,7 +189,9 @@ def upsert_identities(connection: Connection, stream_id: int, rows: Sequence[tup
     cursor.execute("DELETE FROM stage_identity")
 
 
-def upsert_demands(connection: Connection, rows: Sequence[tuple[Any, ...]], *, updates: bool, by: str) -> None:
+def upsert_demands(
+    connection: Connection, rows: Sequence[tuple[Any, ...]], *, updates: bool, by: str
+) -> None:
     """Writes demands, each in the order of `DEMAND_COLUMNS`.
 
     Args:
@@ -211,7 +242,8 @@ def keep_attachments(connection: Connection, rows: Sequence[tuple[str, int, str,
     """Keeps attachments (sha256, size in bytes, media type, sealed) that are not kept yet."""
     cursor = driver(connection).cursor()
     cursor.executemany(
-        "INSERT INTO attachment (sha256, size_bytes, media_type, sealed) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING", rows
+        "INSERT INTO attachment (sha256, size_bytes, media_type, sealed) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        rows,
     )
 
 
@@ -222,7 +254,9 @@ def set_aside(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     connection.execute(quarantine.insert(), list(rows))
 
 
-def push_normalize_work(connection: Connection, stream_id: int, raw_ids: Sequence[int], received_at: datetime) -> None:
+def push_normalize_work(
+    connection: Connection, stream_id: int, raw_ids: Sequence[int], received_at: datetime
+) -> None:
     """Lets these raw records wait for `hub.pipeline.normalize`."""
     connection.execute(
         text("INSERT INTO normalize_work (stream_id, raw_ids, received_at) VALUES (:stream, :raw_ids, :at)"),
@@ -246,5 +280,6 @@ def mark_deleted(connection: Connection, demand_ids: Sequence[str], now: datetim
         (now, by, list(demand_ids)),
     )
     cursor.execute(
-        "UPDATE demand SET deleted = true, updated_at = %s WHERE demand_id = ANY(%s) AND NOT deleted", (now, list(demand_ids))
+        "UPDATE demand SET deleted = true, updated_at = %s WHERE demand_id = ANY(%s) AND NOT deleted",
+        (now, list(demand_ids)),
     )

@@ -71,5 +71,7 @@ def holds_sealed_rows(store: Store) -> bool:
     with store.connect() as connection:
         if not connection.execute(text("SELECT to_regclass('raw_record') IS NOT NULL")).scalar_one():
             return False
-        found = connection.execute(text("SELECT EXISTS (SELECT 1 FROM raw_record) OR EXISTS (SELECT 1 FROM endpoint)"))
+        found = connection.execute(
+            text("SELECT EXISTS (SELECT 1 FROM raw_record) OR EXISTS (SELECT 1 FROM endpoint)")
+        )
         return bool(found.scalar_one())

@@ -28,7 +28,8 @@ def entries(
     """What stands in quarantine, oldest first; no bytes."""
     rows = connection.execute(
         text(
-            _LIST + " WHERE (:settled OR q.settled_at IS NULL) AND (CAST(:instance AS text) IS NULL OR s.instance = :instance) "
+            _LIST
+            + " WHERE (:settled OR q.settled_at IS NULL) AND (CAST(:instance AS text) IS NULL OR s.instance = :instance) "
             "AND (CAST(:code AS text) IS NULL OR q.code = :code) ORDER BY q.quarantine_id LIMIT :limit"
         ),
         {"settled": include_settled, "instance": instance, "code": code, "limit": limit},
@@ -53,7 +54,9 @@ def entry(connection: Connection, quarantine_id: int) -> dict[str, Any]:
     Raises:
         NotFound: There is none of that number.
     """
-    row = connection.execute(text(_LIST + " WHERE q.quarantine_id = :id"), {"id": quarantine_id}).one_or_none()
+    row = connection.execute(
+        text(_LIST + " WHERE q.quarantine_id = :id"), {"id": quarantine_id}
+    ).one_or_none()
     if row is None:
         raise NotFound(
             f"quarantine holds no entry {quarantine_id}; list what stands there with `hub quarantine list`",

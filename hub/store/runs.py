@@ -30,7 +30,9 @@ class StreamRow:
 def open_stream(connection: Connection, instance: str, stream: str, channel: str) -> StreamRow:
     """The stream's row, made at its first run."""
     connection.execute(
-        insert(stream_state).values(instance=instance, stream=stream, channel=channel).on_conflict_do_nothing()
+        insert(stream_state)
+        .values(instance=instance, stream=stream, channel=channel)
+        .on_conflict_do_nothing()
     )
     row = connection.execute(
         select(stream_state.c.stream_id, stream_state.c.position).where(
@@ -48,14 +50,16 @@ def alone_on(store: Store, stream_id: int) -> Iterator[bool]:
     """
     with store.connect() as session:
         got = session.execute(
-            text("SELECT pg_try_advisory_lock(:space, :stream)"), {"space": _STREAM_LOCK_SPACE, "stream": stream_id}
+            text("SELECT pg_try_advisory_lock(:space, :stream)"),
+            {"space": _STREAM_LOCK_SPACE, "stream": stream_id},
         ).scalar_one()
         try:
             yield bool(got)
         finally:
             if got and not session.invalidated:
                 session.execute(
-                    text("SELECT pg_advisory_unlock(:space, :stream)"), {"space": _STREAM_LOCK_SPACE, "stream": stream_id}
+                    text("SELECT pg_advisory_unlock(:space, :stream)"),
+                    {"space": _STREAM_LOCK_SPACE, "stream": stream_id},
                 )
 
 
@@ -74,7 +78,12 @@ def start_run(
     if stream_id is not None:
         connection.execute(
             run.update()
-            .where(run.c.step == step, run.c.instance == instance, run.c.stream == stream, run.c.state == RunState.RUNNING)
+            .where(
+                run.c.step == step,
+                run.c.instance == instance,
+                run.c.stream == stream,
+                run.c.state == RunState.RUNNING,
+            )
             .values(state=RunState.ABANDONED, finished_at=now)
         )
     run_id: int = connection.execute(
@@ -92,7 +101,9 @@ def start_run(
         .returning(run.c.run_id)
     ).scalar_one()
     if stream_id is not None:
-        connection.execute(stream_state.update().where(stream_state.c.stream_id == stream_id).values(owner_run=run_id))
+        connection.execute(
+            stream_state.update().where(stream_state.c.stream_id == stream_id).values(owner_run=run_id)
+        )
     return run_id
 
 
@@ -102,7 +113,9 @@ _PROGRESS = text(
 )
 
 
-def add_progress(connection: Connection, run_id: int, now: datetime, counts: Counts, *, pages: int = 1) -> None:
+def add_progress(
+    connection: Connection, run_id: int, now: datetime, counts: Counts, *, pages: int = 1
+) -> None:
     """Adds a page's counts to its run, in the page's transaction."""
     connection.execute(_PROGRESS, {"run_id": run_id, "now": now, "pages": pages, **counts.model_dump()})
 
@@ -114,14 +127,17 @@ def move_outcome(connection: Connection, run_id: int, frm: str, to: str, count: 
         raise ValueError(f"outcomes are {sorted(allowed)}, not {frm!r} and {to!r}")
     if frm != to and count:
         connection.execute(
-            text(f"UPDATE run SET {frm} = {frm} - :n, {to} = {to} + :n WHERE run_id = :run_id"), {"n": count, "run_id": run_id}
+            text(f"UPDATE run SET {frm} = {frm} - :n, {to} = {to} + :n WHERE run_id = :run_id"),
+            {"n": count, "run_id": run_id},
         )
 
 
 def move_position(connection: Connection, stream_id: int, position: Any, now: datetime) -> None:
     """Moves a stream's position, in the transaction of the page that reached it."""
     connection.execute(
-        stream_state.update().where(stream_state.c.stream_id == stream_id).values(position=position, updated_at=now)
+        stream_state.update()
+        .where(stream_state.c.stream_id == stream_id)
+        .values(position=position, updated_at=now)
     )
 
 
@@ -154,7 +170,9 @@ def finish_run(
 def records_of(connection: Connection, run_id: int) -> Counts:
     """The four outcomes of a collecting run, as they stand now."""
     row = connection.execute(
-        select(run.c.collected, run.c.stored, run.c.duplicate, run.c.quarantined, run.c.pending).where(run.c.run_id == run_id)
+        select(run.c.collected, run.c.stored, run.c.duplicate, run.c.quarantined, run.c.pending).where(
+            run.c.run_id == run_id
+        )
     ).one()
     return Counts(**row._mapping)
 
@@ -169,10 +187,14 @@ def totals_by_instance(connection: Connection, since_run: int = 0) -> dict[str, 
         ),
         {"since": since_run},
     )
-    return {row.instance: Counts(**{name: getattr(row, name) for name in Counts.model_fields}) for row in rows}
+    return {
+        row.instance: Counts(**{name: getattr(row, name) for name in Counts.model_fields}) for row in rows
+    }
 
 
-def list_runs(connection: Connection, *, limit: int = 20, instance: str | None = None, step: str | None = None) -> list[dict[str, Any]]:
+def list_runs(
+    connection: Connection, *, limit: int = 20, instance: str | None = None, step: str | None = None
+) -> list[dict[str, Any]]:
     """The latest runs, newest first."""
     statement = select(run).order_by(run.c.run_id.desc()).limit(limit)
     if instance is not None:

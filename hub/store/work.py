@@ -42,7 +42,9 @@ class StoredRaw:
     sealed: bytes
 
 
-def next_normalize(connection: Connection, now: datetime, skip_streams: Collection[int] = ()) -> NormalizeWork | None:
+def next_normalize(
+    connection: Connection, now: datetime, skip_streams: Collection[int] = ()
+) -> NormalizeWork | None:
     """The oldest work row of some stream, with the stream's row locked: one stream is normalized in order, by one at a time."""
     stream_id = connection.execute(
         text(
@@ -52,7 +54,9 @@ def next_normalize(connection: Connection, now: datetime, skip_streams: Collecti
     ).scalar_one_or_none()
     if stream_id is None:
         return None
-    connection.execute(text("SELECT 1 FROM stream_state WHERE stream_id = :stream FOR UPDATE"), {"stream": stream_id})
+    connection.execute(
+        text("SELECT 1 FROM stream_state WHERE stream_id = :stream FOR UPDATE"), {"stream": stream_id}
+    )
     row = connection.execute(
         text(
             "SELECT w.work_id, w.stream_id, s.instance, s.stream, w.raw_ids, w.received_at FROM normalize_work w "
@@ -64,7 +68,9 @@ def next_normalize(connection: Connection, now: datetime, skip_streams: Collecti
     if row is None:
         # Another process finished this stream's last row while we waited for the lock: look again from the start.
         return next_normalize(connection, now, skip_streams)
-    return NormalizeWork(row.work_id, row.stream_id, row.instance, row.stream, tuple(row.raw_ids), row.received_at)
+    return NormalizeWork(
+        row.work_id, row.stream_id, row.instance, row.stream, tuple(row.raw_ids), row.received_at
+    )
 
 
 def done_normalize(connection: Connection, work_id: int) -> None:
@@ -80,12 +86,16 @@ def split_normalize(connection: Connection, job: NormalizeWork) -> None:
     """
     middle = len(job.raw_ids) // 2
     kept = connection.execute(
-        text("UPDATE normalize_work SET raw_ids = CAST(:first AS bigint[]) WHERE work_id = :id AND raw_ids = CAST(:all AS bigint[])"),
+        text(
+            "UPDATE normalize_work SET raw_ids = CAST(:first AS bigint[]) WHERE work_id = :id AND raw_ids = CAST(:all AS bigint[])"
+        ),
         {"first": list(job.raw_ids[:middle]), "id": job.work_id, "all": list(job.raw_ids)},
     )
     if kept.rowcount:
         connection.execute(
-            text("INSERT INTO normalize_work (stream_id, raw_ids, received_at) VALUES (:stream, :raw_ids, :at)"),
+            text(
+                "INSERT INTO normalize_work (stream_id, raw_ids, received_at) VALUES (:stream, :raw_ids, :at)"
+            ),
             {"stream": job.stream_id, "raw_ids": list(job.raw_ids[middle:]), "at": job.received_at},
         )
 
@@ -159,13 +169,20 @@ def claim_evaluate(connection: Connection, now: datetime, limit: int) -> list[Ev
         {"now": now, "limit": limit},
     ).all()
     claimed = [
-        EvaluateWork(row.work_id, tuple(row.demand_ids), tuple(row.rule_ids) if row.rule_ids else None, row.attempts) for row in rows
+        EvaluateWork(
+            row.work_id, tuple(row.demand_ids), tuple(row.rule_ids) if row.rule_ids else None, row.attempts
+        )
+        for row in rows
     ]
     return [one for one in claimed if one.rule_ids == claimed[0].rule_ids]
 
 
 def requeue_evaluate(
-    connection: Connection, demand_ids: Sequence[str], rule_ids: Sequence[str], attempts: int, not_before: datetime
+    connection: Connection,
+    demand_ids: Sequence[str],
+    rule_ids: Sequence[str],
+    attempts: int,
+    not_before: datetime,
 ) -> None:
     """Lets demands wait for rules that failed on them; the other rules have judged them already."""
     connection.execute(
@@ -195,7 +212,10 @@ def done_evaluate(connection: Connection, work_ids: Sequence[int]) -> None:
 
 def stream_names(connection: Connection) -> dict[int, tuple[str, str]]:
     """Instance and stream of every stream id."""
-    return {row.stream_id: (row.instance, row.stream) for row in connection.execute(text("SELECT stream_id, instance, stream FROM stream_state"))}
+    return {
+        row.stream_id: (row.instance, row.stream)
+        for row in connection.execute(text("SELECT stream_id, instance, stream FROM stream_state"))
+    }
 
 
 def postpone(connection: Connection, work_id: int, until: datetime) -> None:

@@ -1,0 +1,69 @@
+"""The schema: migrations and tables agree, and migrating is safe to repeat."""
+
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from hub.errors import ConfigError, StoreError, StoreUnavailable
+from hub.store.engine import Store
+from hub.store.migrate import HEAD, migrate, require_schema
+from hub.store.private import PrivateServer
+from hub.store.tables import metadata
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_code_describes(every_store: Store) -> None:
+    def no_partitions(thing: object, name: str | None, kind: str, reflected: bool, other: object) -> bool:
+        return not (kind == "table" and reflected and (name or "").startswith("raw_record_2"))
+
+    with every_store.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"include_object": no_partitions, "compare_type": True}
+        )
+        assert compare_metadata(context, metadata) == []
+
+
+def test_migrating_again_changes_nothing(every_store: Store) -> None:
+    assert migrate(every_store) == (HEAD, HEAD)
+
+
+def test_an_empty_database_is_refused_until_it_is_migrated(wheel_server: PrivateServer) -> None:
+    url = wheel_server.create_database("unmigrated")
+    store = Store(url)
+    try:
+        with pytest.raises(StoreError, match="hub migrate"):
+            require_schema(store)
+        assert migrate(store) == (None, HEAD)
+        require_schema(store)
+    finally:
+        store.close()
+        wheel_server.drop_database("unmigrated")
+
+
+@pytest.mark.parametrize("table", ["audit_log", "ledger"])
+@pytest.mark.parametrize("statement", ["UPDATE {} SET hash = hash", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
+def test_audit_log_and_ledger_let_nobody_change_a_row(every_store: Store, table: str, statement: str) -> None:
+    with pytest.raises(StoreError, match="append-only"), every_store.begin() as connection:
+        connection.execute(text(statement.format(table)))
+
+
+def test_a_wrong_password_is_named_as_one(database_url: str) -> None:
+    scheme, _, rest = database_url.partition("://")
+    user, _, host = rest.partition("@")
+    store = Store(f"{scheme}://{user.partition(':')[0]}:wrong@{host}")
+    with pytest.raises(ConfigError, match="password") as caught:
+        store.ping()
+    assert caught.value.code == "store_password"
+
+
+def test_a_database_that_is_not_there_is_named_as_unavailable() -> None:
+    store = Store("postgresql://hub:x@127.0.0.1:1/hub")
+    with pytest.raises(StoreUnavailable, match="hub doctor"):
+        store.ping()
+
+
+def test_another_database_than_postgresql_is_refused() -> None:
+    with pytest.raises(ConfigError, match="expected postgresql://"):
+        Store("sqlite:///hub.db")
