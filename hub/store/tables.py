@@ -171,7 +171,8 @@ quarantine = Table(
     Column("replays", Integer, nullable=False, server_default="0"),
     CheckConstraint("kind IN ('record', 'page')", name="kind"),
     CheckConstraint(
-        "(kind = 'record' AND raw_id IS NOT NULL) OR (kind = 'page' AND sealed_page IS NOT NULL)", name="bytes_kept"
+        "(kind = 'record' AND raw_id IS NOT NULL) OR (kind = 'page' AND sealed_page IS NOT NULL)",
+        name="bytes_kept",
     ),
     Index("quarantine_open_idx", "stream_id", "code", postgresql_where=text("settled_at IS NULL")),
     Index("quarantine_raw_id_idx", "raw_id"),
@@ -244,7 +245,10 @@ demand = Table(
     Column("sealed", LargeBinary, nullable=False),
     Index("demand_demand_no_key", "demand_no", unique=True),
     Index(
-        "demand_reporter_idx", "reporter_key", "submitted_at", postgresql_where=text("reporter_key IS NOT NULL")
+        "demand_reporter_idx",
+        "reporter_key",
+        "submitted_at",
+        postgresql_where=text("reporter_key IS NOT NULL"),
     ),
     Index("demand_phone_key_idx", "phone_key", postgresql_where=text("phone_key IS NOT NULL")),
     Index("demand_id_key_idx", "id_key", postgresql_where=text("id_key IS NOT NULL")),
@@ -363,7 +367,7 @@ outbox = Table(
     _moment("created_at"),
     _moment("settled_at", nullable=True),
     Column("last_code", Text),
-    Index("outbox_waiting_idx", "next_at", postgresql_where=text("state = 'waiting'")),
+    Index("outbox_waiting_idx", "organisation", "next_at", postgresql_where=text("state = 'waiting'")),
     Index("outbox_order_idx", "order_id"),
     comment="messages to be delivered, written in the transaction that made their order",
 )

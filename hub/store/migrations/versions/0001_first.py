@@ -291,7 +291,7 @@ STATEMENTS = (
     CREATE INDEX outbox_order_idx ON outbox (order_id)
     """,
     """
-    CREATE INDEX outbox_waiting_idx ON outbox (next_at) WHERE state = 'waiting'
+    CREATE INDEX outbox_waiting_idx ON outbox (organisation, next_at) WHERE state = 'waiting'
     """,
     """
     COMMENT ON TABLE outbox IS 'messages to be delivered, written in the transaction that made their order'
