@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import TypeVar
 
 from hub.clock import COUNTY_ZONE
 from hub.errors import Code, RecordRejected
+from hub.text.forms import plain_text as _words
 
 ValueT = TypeVar("ValueT")
 
-_FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y%m%d%H%M%S", "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d")
+_FORMATS = (
+    "%Y-%m-%d %H:%M:%S",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y%m%d%H%M%S",
+    "%Y-%m-%d %H:%M",
+    "%Y/%m/%d %H:%M",
+    "%Y-%m-%d",
+)
+
+_BREAK = re.compile(r"<(?:br|/?p|/?div)\s*/?>", re.IGNORECASE)
+
+
+def plain_text(markup: str) -> str:
+    """The words alone: tags and entities resolved, what nobody sees taken out, lines trimmed.
+
+    Block elements become line breaks. Text without markup costs little more than a look at it.
+    """
+    if "<" in markup:
+        # Most sources send no other tags than these, and for these no parser is needed.
+        markup = _BREAK.sub("\n", markup)
+    elif "&" not in markup and "  " not in markup and markup.isprintable():
+        return markup.strip()
+    return _words(markup)
 
 
 def time_in(text: str, zone: tzinfo = COUNTY_ZONE, *, field: str) -> datetime:

@@ -1,0 +1,193 @@
+"""The portal channel: 线上政务服务网, a paged list of what citizens wrote, over HTTP and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from hub.model.codes import Watch
+from hub.model.demand import Demand
+from hub.sdk import (
+    Channel,
+    ChannelContext,
+    Check,
+    CheckReport,
+    ConfigError,
+    Order,
+    Page,
+    PositionKind,
+    RawRecord,
+    RecordRejected,
+    SourceContractError,
+    SourceUnavailable,
+    Stream,
+    Window,
+)
+from hub_channel_portal.mapping import PortalMapping
+from hub_channel_portal.settings import BearerAuth, HmacAuth, OAuth2Auth, PortalSettings
+
+if TYPE_CHECKING:
+    from hub.sdk.readers.http import Auth, HttpReader, Records
+
+TIME_FORM = "%Y-%m-%d %H:%M:%S"
+CHECKED_RECORDS = 20
+_LIVE = timedelta(minutes=10)
+
+
+class PortalChannel(Channel[PortalSettings]):
+    """Reads the list interface that most portals offer: page by page, bounded by the update time ``gxsj``.
+
+    Records usually come newest first, and a portal may sort as it likes: the stream promises no order, so that the
+    position moves when a whole window was read.
+
+    Source: domain.md §7, Portal REST.
+    """
+
+    name = "portal"
+    title = "线上政务服务网"
+    watch = Watch.INSIGHT
+    Settings = PortalSettings
+    streams = (Stream("demands", PositionKind.TIME, Order.UNORDERED, overlap_s=300.0, max_skew_s=300.0),)
+
+    def __init__(self, settings: PortalSettings, ctx: ChannelContext) -> None:
+        super().__init__(settings, ctx)
+        self._mapping = PortalMapping(ctx.zone, settings.types, settings.statuses)
+        self._opened: HttpReader | None = None
+
+    @property
+    def _reader(self) -> HttpReader:
+        if self._opened is None:
+            from hub.sdk.readers.http import HttpReader
+
+            self._opened = HttpReader(
+                self.settings.base_url, self.ctx, self.settings.http, _auth(self.settings)
+            )
+        return self._opened
+
+    def close(self) -> None:
+        """Releases the connections."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def pages(self, stream: Stream, window: Window) -> Iterator[Page]:
+        """Every record whose update time lies in the window, both ends included; see `Channel.pages`.
+
+        In a window that ends now, records dated beyond the clock's allowance come last: the hub sets them aside, and they are
+        seen, instead of waiting unseen for their day.
+        """
+        from hub_channel_portal.paging import Walk
+
+        live = self.ctx.clock.now() - window.until < _LIVE
+        start, end = window.since, window.until
+        walk = Walk(
+            lambda number: self._page(number, start, end),
+            source=self.ctx.instance,
+            page_size=self.settings.page_size,
+            exact=self.settings.total == "exact",
+        )
+        number = 0
+        for number, found in ((page.number, page.records) for page in walk.pages(window.limit)):
+            yield Page(self._landed(found), number=number, declared_total=found.total)
+        if live and window.limit is None:
+            ahead = self._ahead(end + timedelta(seconds=stream.max_skew_s))
+            if ahead:
+                yield Page(ahead, number=number + 1)
+
+    def normalize(self, raw: RawRecord) -> Sequence[Demand]:
+        """See `Channel.normalize` and `hub_channel_portal.mapping`."""
+        return self._mapping.demands(raw.body)
+
+    def check(self) -> CheckReport:
+        """Asks for one small page and reads its records; writes nothing."""
+        found: list[Records] = []
+        lines = [
+            _line("answer", lambda: self._first_page(found)),
+        ]
+        if found:
+            lines.append(self._readable(found[0]))
+        return CheckReport(tuple(lines))
+
+    def _first_page(self, found: list[Records]) -> str:
+        records = self._page(1, None, self.ctx.clock.now(), size=CHECKED_RECORDS)
+        found.append(records)
+        told = "no total" if records.total is None else f"a total of {records.total}"
+        return f"{len(records.raw)} records and {told}"
+
+    def _readable(self, found: Records) -> Check:
+        codes: list[str] = []
+        for record in self._landed(found):
+            try:
+                if record.problem is not None:
+                    codes.append(record.problem.code)
+                else:
+                    self.normalize(record)
+            except RecordRejected as exc:
+                codes.append(exc.code)
+        total = len(found.raw)
+        if not codes:
+            return Check("records", True, f"{total} of {total} can be read")
+        told = ", ".join(sorted(set(codes)))
+        return Check(
+            "records",
+            False,
+            f"{len(codes)} of {total} cannot be read ({told}): compare them with samples/, then mend types and statuses in the settings",
+        )
+
+    def _page(
+        self, number: int, start: datetime | None, end: datetime | None, size: int | None = None
+    ) -> Records:
+        params: dict[str, object] = {
+            **self.settings.query,
+            "pageNum": number,
+            "pageSize": size or self.settings.page_size,
+        }
+        if start is not None:
+            params["gxsjStart"] = self._local(start)
+        if end is not None:
+            params["gxsjEnd"] = self._local(end)
+        return self._reader.records(self.settings.path, params=params, label=f"page {number}")
+
+    def _local(self, moment: datetime) -> str:
+        return moment.astimezone(self.ctx.zone).strftime(TIME_FORM)
+
+    def _landed(self, found: Records) -> list[RawRecord]:
+        landed = self._mapping.landed
+        if not found.unreadable:
+            return [landed(body) for body in found.raw]
+        return [
+            RawRecord(None, body, problem=found.unreadable[index])
+            if index in found.unreadable
+            else landed(body)
+            for index, body in enumerate(found.raw)
+        ]
+
+    def _ahead(self, after: datetime) -> list[RawRecord]:
+        """Records dated after that moment, or not dated at all: no window that ends now would ever show them."""
+        found = self._page(1, after + timedelta(seconds=1), None)
+        return [
+            record
+            for record in self._landed(found)
+            if record.problem is not None or (record.position_at is not None and record.position_at > after)
+        ]
+
+
+def _auth(settings: PortalSettings) -> Auth | None:
+    from hub.sdk.readers.http import Bearer, HmacSigned, OAuth2ClientCredentials
+
+    auth = settings.auth
+    if isinstance(auth, BearerAuth):
+        return Bearer(auth.token)
+    if isinstance(auth, OAuth2Auth):
+        return OAuth2ClientCredentials(**auth.model_dump(exclude={"kind"}))
+    if isinstance(auth, HmacAuth):
+        return HmacSigned(**auth.model_dump(exclude={"kind"}))
+    return None
+
+
+def _line(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, look())
+    except (SourceUnavailable, SourceContractError, ConfigError) as exc:
+        return Check(name, False, exc.message)
