@@ -6,7 +6,6 @@ and ``every_store``, which runs its test on the wheel's PostgreSQL and on Debian
 
 from __future__ import annotations
 
-import os
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -34,7 +33,7 @@ NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 def _server(bin_dir: Path | None) -> Iterator[PrivateServer]:
     with tempfile.TemporaryDirectory(prefix="hub-test-pg-", ignore_cleanup_errors=True) as folder:
         # The server runs as another user when the tests run as root: that user must be able to reach the folder.
-        os.chmod(folder, 0o711)
+        Path(folder).chmod(0o711)
         server = PrivateServer(Path(folder) / "home", bin_dir=bin_dir, settings=FAST)
         server.ensure()
         template = Store(server.create_database(TEMPLATE))

@@ -81,7 +81,7 @@ class Lander:
         for part in _without_repeats(records):
             self._land_part(connection, part, now, result)
         if result.demand_ids:
-            store.push_evaluate_work(connection, result.demand_ids)
+            store.push_evaluate_work(connection, result.demand_ids, now)
         return result
 
     def _land_part(

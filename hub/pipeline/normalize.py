@@ -205,7 +205,7 @@ class _Waiting:
                 work.link_demands(connection, self.job.stream_id, one.key, one.demand_ids)
         demand_ids = [demand_id for one in landed for demand_id in one.demand_ids]
         if demand_ids:
-            landing.push_evaluate_work(connection, demand_ids)
+            landing.push_evaluate_work(connection, demand_ids, self.now)
 
     def _account(self, connection: Connection, stored: list[work.StoredRaw], landed: list[Landed]) -> None:
         """Writes each record's outcome, moves its run's counts, and sets aside what could not be used."""

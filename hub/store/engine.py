@@ -16,6 +16,9 @@ _FULL = ("53100", "53200", "58030")  # disk_full, out_of_memory, io_error
 _PASSWORD = ("28P01", "28000")
 
 
+__all__ = ["Connection", "Store", "driver", "explain"]
+
+
 class Store:
     """One database and a small pool of connections to it.
 

@@ -259,15 +259,18 @@ def push_normalize_work(
 ) -> None:
     """Lets these raw records wait for `hub.pipeline.normalize`."""
     connection.execute(
-        text("INSERT INTO normalize_work (stream_id, raw_ids, received_at) VALUES (:stream, :raw_ids, :at)"),
+        text(
+            "INSERT INTO normalize_work (stream_id, raw_ids, received_at, not_before) VALUES (:stream, :raw_ids, :at, :at)"
+        ),
         {"stream": stream_id, "raw_ids": list(raw_ids), "at": received_at},
     )
 
 
-def push_evaluate_work(connection: Connection, demand_ids: Sequence[str]) -> None:
+def push_evaluate_work(connection: Connection, demand_ids: Sequence[str], now: datetime) -> None:
     """Lets these demands wait for the rules: one work row for the whole page."""
     connection.execute(
-        text("INSERT INTO evaluate_work (demand_ids) VALUES (:demand_ids)"), {"demand_ids": list(demand_ids)}
+        text("INSERT INTO evaluate_work (demand_ids, not_before) VALUES (:demand_ids, :now)"),
+        {"demand_ids": list(demand_ids), "now": now},
     )
 
 

@@ -94,7 +94,7 @@ def split_normalize(connection: Connection, job: NormalizeWork) -> None:
     if kept.rowcount:
         connection.execute(
             text(
-                "INSERT INTO normalize_work (stream_id, raw_ids, received_at) VALUES (:stream, :raw_ids, :at)"
+                "INSERT INTO normalize_work (stream_id, raw_ids, received_at, not_before) VALUES (:stream, :raw_ids, :at, :at)"
             ),
             {"stream": job.stream_id, "raw_ids": list(job.raw_ids[middle:]), "at": job.received_at},
         )
@@ -120,7 +120,7 @@ def raws(connection: Connection, raw_ids: Sequence[int]) -> list[StoredRaw]:
         (list(raw_ids),),
         binary=True,
     )
-    return [StoredRaw(*row[:8], bytes(row[8]), row[9], row[10], bytes(row[11])) for row in cursor]
+    return [StoredRaw(*row) for row in cursor]
 
 
 def settle_raws(connection: Connection, rows: Sequence[tuple[int, datetime, str]]) -> None:
@@ -195,7 +195,7 @@ def requeue_evaluate(
 
 def enqueue_all_demands(connection: Connection, rule_ids: Sequence[str] | None = None) -> int:
     """Lets every stored demand wait for the rules again (changed parameters, a recomputation); returns how many."""
-    return connection.execute(
+    count: int = connection.execute(
         text(
             "WITH numbered AS (SELECT demand_id, (row_number() OVER (ORDER BY demand_id) - 1) / 500 AS part FROM demand), "
             "made AS (INSERT INTO evaluate_work (demand_ids, rule_ids) SELECT array_agg(demand_id), CAST(:rules AS text[]) "
@@ -203,6 +203,7 @@ def enqueue_all_demands(connection: Connection, rule_ids: Sequence[str] | None =
         ),
         {"rules": list(rule_ids) if rule_ids is not None else None},
     ).scalar_one()
+    return count
 
 
 def done_evaluate(connection: Connection, work_ids: Sequence[int]) -> None:
