@@ -368,6 +368,7 @@ outbox = Table(
     _moment("settled_at", nullable=True),
     Column("last_code", Text),
     Index("outbox_waiting_idx", "organisation", "next_at", postgresql_where=text("state = 'waiting'")),
+    Index("outbox_failed_idx", "organisation", postgresql_where=text("state = 'failed'")),
     Index("outbox_order_idx", "order_id"),
     comment="messages to be delivered, written in the transaction that made their order",
 )

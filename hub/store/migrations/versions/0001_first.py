@@ -288,6 +288,9 @@ STATEMENTS = (
     )
     """,
     """
+    CREATE INDEX outbox_failed_idx ON outbox (organisation) WHERE state = 'failed'
+    """,
+    """
     CREATE INDEX outbox_order_idx ON outbox (order_id)
     """,
     """
