@@ -3,7 +3,7 @@
 A gate keeps one `GateState` for each source. Every operation of `hub.sdk.context.SourceGate` reads the state,
 applies one of the functions below, and writes the result back under one lock: a `threading.Lock` here, a row lock
 in the store's gate. A function that changes nothing returns the very state it was given, so that a gate need not
-write it. ``now`` is seconds on whichever clock all users of a state share: the database's for the store's gate.
+write it. ``now`` is seconds on whichever clock all users of a state share: wall time for the store's gate.
 
 Semantics, the same for every gate:
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import NoReturn, TypeVar
-from urllib.parse import parse_qsl, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
 import msgspec
 import tenacity
@@ -330,12 +330,13 @@ class HttpReader:
 
     def _sleep(self, seconds: float) -> None:
         """Sleeps at least that long, or raises: a sleep that was ended early means that the process stops."""
-        clock = self.ctx.clock
+        clock, left = self.ctx.clock, seconds
         until = clock.monotonic() + seconds
         for _ in range(3):
-            if (left := until - clock.monotonic()) > 0:
+            if left > 0:
                 clock.sleep(left)
-            if until - clock.monotonic() < 1e-6:
+            left = until - clock.monotonic()
+            if left < 1e-6:
                 return
         raise _Stopping
 
@@ -348,10 +349,11 @@ class HttpReader:
     def _wait_s(self, state: tenacity.RetryCallState) -> float:
         exc = state.outcome.exception() if state.outcome else None
         asked = exc.retry_after_s if isinstance(exc, TryAgain) and exc.retry_after_s is not None else 0.0
-        backoff = tenacity.wait_exponential_jitter(
-            initial=self.policy.backoff_first_s, max=self.policy.backoff_longest_s
+        longest_s = self.policy.backoff_longest_s
+        backoff = tenacity.wait_exponential(self.policy.backoff_first_s, longest_s) + tenacity.wait_random(
+            0, 1
         )
-        return max(asked, backoff(state))
+        return max(asked, min(backoff(state), longest_s))
 
     def _note(self, state: tenacity.RetryCallState) -> None:
         exc = state.outcome.exception() if state.outcome else None
@@ -489,7 +491,8 @@ def _pairs(params: Params) -> Iterator[tuple[str, str]]:
 def _without_query(url: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     parts = urlsplit(url)
     pairs = tuple(parse_qsl(parts.query, keep_blank_values=True))
-    return parts._replace(query="", fragment="").geturl(), pairs
+    path = quote(parts.path, safe="/%:@!$&'()*+,;=~")  # as it is sent, so that it can be signed
+    return parts._replace(path=path, query="", fragment="").geturl(), pairs
 
 
 def _shown_path(path: str) -> str:
