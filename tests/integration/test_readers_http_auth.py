@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import ssl
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from hub.errors import Code, ConfigError, SourceContractError, SourceUnavailable
+from hub.sdk.gate import BreakerPolicy
 from hub.sdk.readers.http import (
     ApiKey,
     Basic,
@@ -112,6 +114,18 @@ def test_401_in_mid_run_fetches_one_new_token_and_goes_on(source):
         assert reader.ctx.log.named("source_login_renewed")
     assert tokens.given == 2
     assert [seen.path for seen in source.seen] == ["/oauth/token", "/l", "/l", "/oauth/token", "/l"]
+
+
+def test_a_probe_of_the_half_open_circuit_may_renew_its_login(source):
+    tokens = Tokens(source)
+    ctx: Any = make_context(BreakerPolicy(failures=1, open_s=30), CLIENT="s/e c")
+    with _reader(source, _oauth(), ctx) as reader:
+        reader.records("/l")
+        ctx.gate.failed("portal")
+        ctx.clock.advance(30)
+        tokens.valid.clear()
+        assert reader.records("/l").raw
+    assert ctx.gate.state("portal").opened == 0
 
 
 @pytest.mark.parametrize(

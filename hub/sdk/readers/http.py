@@ -315,6 +315,8 @@ class HttpReader:
         try:
             wait_s = gate.admit(self.ctx.instance, rate_per_s=policy.rate_per_s, burst=policy.burst)
         except SourceUnavailable:
+            if progress.last is None and progress.renewed:
+                return  # half open: the probe goes on with its new login
             # Half open, one try is all there is: what it failed of says more than that the circuit is open.
             if progress.last is None:
                 raise
