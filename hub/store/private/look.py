@@ -27,7 +27,7 @@ def look(control: PrivateFolder, place: Place) -> PrivateServerStatus:
         with PrivateFolder.open(path, owner=account) as server:
             found = postmaster.read_pid_file(server) if alive else None
             major = cluster.data_major(server)
-            size_bytes = _size_bytes(path / "data")
+            size_bytes = _size_bytes(path / "data") if major else 0
     return PrivateServerStatus(
         running=state == ServerState.READY,
         state=state,

@@ -90,7 +90,7 @@ def has_socket_folder(control: PrivateFolder, place: Place) -> bool:
     """Whether the socket's folder is there, private, and the server account's own."""
     try:
         PrivateFolder.open(socket_path(control, place), owner=account_of(place.account_uid)).close()
-    except FileNotFoundError:
+    except (FileNotFoundError, ConfigError):
         return False
     return True
 

@@ -137,12 +137,6 @@ def read_pid_file(server: PrivateFolder) -> PidFile | None:
         return None
 
 
-def remove_pid_file(server: PrivateFolder) -> None:
-    """Takes a stale postmaster.pid away; its number may by now be any other process's."""
-    with server.folder("data") as data:
-        data.remove("postmaster.pid")
-
-
 def works_in(pid: int, data: Path) -> bool:
     """Whether that process is one of the server's: PostgreSQL's processes all stand in their data folder."""
     if not _PROC.joinpath("self").exists():

@@ -69,7 +69,7 @@ def _start(
     options: Options,
     lifetime: Lifetime,
 ) -> Answer:
-    _clear_pid_file(server)
+    _clear_remains(server, address)
     account, major = server.owner, cluster.data_major(server)
     if major is None and place.initialised:
         raise ConfigError(
@@ -147,8 +147,8 @@ def _refusal(control: PrivateFolder, answer: Answer) -> HubError:
     )
 
 
-def _clear_pid_file(server: PrivateFolder) -> None:
-    """Takes a dead server's pid file away; its number may be in use again, and PostgreSQL would not start for it."""
+def _clear_remains(server: PrivateFolder, address: Address) -> None:
+    """Takes a dead server's pid files away: their number may be in use again, and PostgreSQL would not start for it."""
     found = postmaster.read_pid_file(server)
     if found is not None and postmaster.works_in(found.pid, server.path / "data"):
         raise StoreUnavailable(
@@ -157,4 +157,8 @@ def _clear_pid_file(server: PrivateFolder) -> None:
             code=Code.STORE_UNAVAILABLE,
         )
     if server.exists("data"):
-        postmaster.remove_pid_file(server)
+        with server.folder("data") as data:
+            data.remove("postmaster.pid")
+    with PrivateFolder.open(address.socket_folder, owner=server.owner) as folder:
+        folder.remove(f"{address.socket.name}.lock")
+        folder.remove(address.socket.name)
