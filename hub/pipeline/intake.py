@@ -66,9 +66,11 @@ class Intake:
         self._stop_list = stop_list
         self._redactors = tuple(redactors)
 
-    def seal_raw(self, body: bytes, raw_id: int) -> bytes:
-        """A raw record's bytes, bound to their row."""
-        return self.sealer.seal(body, table="raw_record", row_id=str(raw_id))
+    def seal_raws(self, raws: Sequence[tuple[bytes, int]]) -> list[bytes]:
+        """Raw records' bytes, each bound to its row."""
+        return self.sealer.seal_many(
+            [body for body, _ in raws], table="raw_record", row_ids=[str(raw_id) for _, raw_id in raws]
+        )
 
     def open_raw(self, sealed: bytes, raw_id: int) -> bytes:
         """A raw record's bytes as they came."""
@@ -103,21 +105,21 @@ class Intake:
             raw_id,
             origin.channel,
             origin.instance,
-            origin.watch.value,
-            nature_of(origin.watch, demand.demand_type).value,
+            origin.watch._value_,
+            nature_of(origin.watch, demand.demand_type)._value_,
             demand.submitted_at,
             received_at,
             updated_at,
-            demand.demand_type.value,
+            demand.demand_type._value_,
             demand.type_source_text,
-            demand.status.value,
-            demand.urgency.value,
+            demand.status._value_,
+            demand.urgency._value_,
             _anonymity(demand),
             title,
             text,
             keys.reporter,
             keys.basis,
-            reporter.type.value,
+            reporter.type._value_,
             keys.phone,
             keys.id_no,
             keys.email,
@@ -128,7 +130,7 @@ class Intake:
             demand.item_name,
             demand.case_no,
             demand.target_org,
-            demand.business_class.value,
+            demand.business_class._value_,
             demand.service_step.value if demand.service_step else None,
             demand.sub_source,
             demand.declared_group_size,

@@ -149,7 +149,10 @@ class Lander:
 
     def write(self, connection: Connection, landed: Sequence[Landed], now: datetime) -> None:
         """Raw bytes, demands, identities, attachments and quarantine rows of these records."""
-        store.insert_raw(connection, [self._raw_row(one, now) for one in landed])
+        sealed = self.intake.seal_raws([(one.raw.body, one.raw_id) for one in landed])
+        store.insert_raw(
+            connection, [self._raw_row(one, now, blob) for one, blob in zip(landed, sealed, strict=True)]
+        )
         self.write_demands(connection, landed, now)
         self._set_aside(connection, landed, now)
 
@@ -158,9 +161,7 @@ class Lander:
         current = [one for one in landed if one.current]
         if not current:
             return
-        rows, updates = self.demand_rows(connection, [one for one in current if one.demands], now)
-        if rows:
-            store.upsert_demands(connection, rows, updates=updates, by=f"run {self.run_id}")
+        self.put_demands(connection, [one for one in current if one.demands], now, by=f"run {self.run_id}")
         gone = [
             demand_id
             for one in current
@@ -169,52 +170,58 @@ class Lander:
         ]
         if gone:
             store.mark_deleted(connection, gone, now, by=f"run {self.run_id}")
-        store.upsert_identities(
-            connection, self.origin.stream_id, [self.identity_row(one, now) for one in current]
-        )
+        fresh = [self.identity_row(one, now) for one in current if one.known is None]
+        changed = [self.identity_row(one, now) for one in current if one.known is not None]
+        if fresh:
+            store.insert_identities(connection, fresh)
+        if changed:
+            store.upsert_identities(connection, changed)
         attachments = [file for one in current for file in one.raw.attachments]
         if attachments:
             store.keep_attachments(
                 connection, [self._attachment_row(file.content, file.media_type) for file in attachments]
             )
 
-    def demand_rows(
-        self, connection: Connection, landed: Sequence[Landed], now: datetime
-    ) -> tuple[list[tuple[Any, ...]], bool]:
-        """The rows of these records' demands, and whether any of them stands already; sets ``demand_ids`` of each."""
+    def put_demands(
+        self, connection: Connection, landed: Sequence[Landed], now: datetime, *, by: str
+    ) -> None:
+        """Writes these records' demands and sets ``demand_ids`` of each; one that stands keeps its id and number."""
         known_ids = [
             demand_id for one in landed if one.known is not None for demand_id in one.known.demand_ids
         ]
-        standing = store.confirmed_fields(connection, known_ids) if known_ids else {}
+        standing = store.standing_demands(connection, known_ids) if known_ids else {}
         wanted = sum(len(one.demands) for one in landed) - len(standing)
-        new_ids = iter(new_ulids(max(0, wanted) + len(known_ids), int(now.timestamp() * 1000)))
-        new_nos = iter(self.numbers.take("", now, max(0, wanted) + len(known_ids)) if wanted > 0 else ())
-        rows = []
+        new_ids = iter(new_ulids(wanted + len(standing), int(now.timestamp() * 1000)))
+        new_nos = iter(self.numbers.take("", now, wanted + len(standing)) if wanted > 0 else ())
+        fresh: list[tuple[Any, ...]] = []
+        changed: list[tuple[Any, ...]] = []
         for one in landed:
             ids = []
             old = one.known.demand_ids if one.known is not None else ()
             for index, demand in enumerate(one.demands):
                 stands = standing.get(old[index]) if index < len(old) else None
-                demand_id = old[index] if stands is not None else next(new_ids)
-                demand_no = stands["demand_no"] if stands is not None else next(new_nos)
                 row = self.intake.row(
                     _with_attachments(demand, one.raw),
                     self.origin,
-                    demand_id=demand_id,
-                    demand_no=demand_no,
+                    demand_id=old[index] if stands is not None else next(new_ids),
+                    demand_no=stands["demand_no"] if stands is not None else next(new_nos),
                     raw_id=one.raw_id,
                     received_at=stands["received_at"] if stands is not None else now,
                     updated_at=now,
                     deleted=one.raw.deleted,
                 )
-                rows.append(
-                    _keep_confirmed(row, stands) if stands is not None and stands["confirmed"] else row
-                )
-                ids.append(demand_id)
+                if stands is None:
+                    fresh.append(row)
+                else:
+                    changed.append(_keep_confirmed(row, stands) if stands["confirmed"] else row)
+                ids.append(row[0])
             one.demand_ids = tuple(ids)
-        return rows, bool(standing)
+        if fresh:
+            store.insert_demands(connection, fresh)
+        if changed:
+            store.replace_demands(connection, changed, by=by)
 
-    def _raw_row(self, one: Landed, now: datetime) -> tuple[Any, ...]:
+    def _raw_row(self, one: Landed, now: datetime, sealed: bytes) -> tuple[Any, ...]:
         raw = one.raw
         return (
             one.raw_id,
@@ -228,7 +235,7 @@ class Lander:
             one.content_hash,
             raw.media_type,
             self.plugin_version,
-            self.intake.seal_raw(raw.body, one.raw_id),
+            sealed,
         )
 
     def identity_row(self, one: Landed, now: datetime) -> tuple[Any, ...]:
@@ -240,11 +247,13 @@ class Lander:
             one.raw.version,
             one.content_hash,
             one.raw_id,
-            list(demand_ids),
+            demand_ids[0] if demand_ids else None,
+            list(demand_ids[1:]),
             known.changes + 1 if known is not None else 1,
             one.rewritten,
             one.raw.deleted,
             now,
+            self.origin.stream_id,
         )
 
     def _attachment_row(self, content: bytes, media_type: str) -> tuple[str, int, str, bytes]:

@@ -185,21 +185,17 @@ class _Waiting:
             stands = known.get(key)
             if stands is None:
                 one.key = key
-                landing.upsert_identities(
-                    connection, self.job.stream_id, [self.lander.identity_row(one, self.now)]
-                )
+                landing.upsert_identities(connection, [self.lander.identity_row(one, self.now)])
             elif stands.version is not None and (one.raw.version or "") < stands.version:
                 one.outcome, one.demands = Outcome.DUPLICATE, ()
             else:
                 one.key, one.known = key, stands
-                landing.upsert_identities(
-                    connection, self.job.stream_id, [self.lander.identity_row(one, self.now)]
-                )
+                landing.upsert_identities(connection, [self.lander.identity_row(one, self.now)])
 
     def _write(self, connection: Connection, landed: list[Landed]) -> None:
-        rows, updates = self.lander.demand_rows(connection, [one for one in landed if one.demands], self.now)
-        if rows:
-            landing.upsert_demands(connection, rows, updates=updates, by=f"normalize {self.job.work_id}")
+        self.lander.put_demands(
+            connection, [one for one in landed if one.demands], self.now, by=f"normalize {self.job.work_id}"
+        )
         for one in landed:
             if one.demand_ids and (one.known is None or one.known.demand_ids != one.demand_ids):
                 work.link_demands(connection, self.job.stream_id, one.key, one.demand_ids)

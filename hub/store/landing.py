@@ -1,15 +1,16 @@
 """The hot path: one page of records becomes durable in one transaction.
 
-The raw bytes go straight into ``raw_record`` by COPY (their ids are new, nothing can conflict); identity and demand go by
-COPY into a staging table and from there by one upsert each. The caller holds the stream's row (`fence`), so that pages of
-one stream never overtake each other.
+What is new goes straight into its table by COPY: raw bytes and demands have new ids, and a new identity can be added by
+nobody else, for the caller holds the stream's row (`fence`). What stands already goes by COPY into a staging table and from
+there by one upsert. Pages of one stream never overtake each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -40,13 +41,15 @@ IDENTITY_COLUMNS = (
     "version",
     "content_hash",
     "raw_id",
-    "demand_ids",
+    "demand_id",
+    "more_demand_ids",
     "changes",
     "rewritten",
     "deleted",
     "first_seen_at",
+    "stream_id",
 )
-_IDENTITY_TYPES = "text text bytea int8 text[] int4 bool bool timestamptz".split()
+_IDENTITY_TYPES = "text text bytea int8 text text[] int4 bool bool timestamptz int4".split()
 
 DEMAND_COLUMNS = tuple(column.name for column in demand_table.columns)
 _PG_NAMES = {
@@ -66,7 +69,8 @@ _PG_NAMES = {
 def _pg_name(column: Any) -> str:
     from sqlalchemy.dialects import postgresql
 
-    compiled = column.type.compile(dialect=postgresql.dialect()).replace(' COLLATE "C"', "")
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    compiled = column.type.compile(dialect=dialect).replace(' COLLATE "C"', "")
     return _PG_NAMES[compiled]
 
 
@@ -85,11 +89,12 @@ _FIXED = {
 _DEMAND_UPDATE = ", ".join(f"{name} = excluded.{name}" for name in DEMAND_COLUMNS if name not in _FIXED)
 _DEMAND_LIST = ", ".join(DEMAND_COLUMNS)
 
+# Left out of a COPY when no row of the page has them: the column's default is the same, and arrays are dear to write.
+_SPARSE = frozenset({"labels", "quality", "confirmed", "more_demand_ids"})
+
 _STAGES = (
-    'CREATE TEMP TABLE IF NOT EXISTS stage_identity (source_no text COLLATE "C", version text COLLATE "C", content_hash bytea, '
-    'raw_id bigint, demand_ids text[] COLLATE "C", changes int, rewritten boolean, deleted boolean, first_seen_at timestamptz) '
-    "ON COMMIT DELETE ROWS",
-    "CREATE TEMP TABLE IF NOT EXISTS stage_demand (LIKE demand) ON COMMIT DELETE ROWS",
+    "CREATE TEMP TABLE IF NOT EXISTS stage_identity (LIKE source_record INCLUDING DEFAULTS) ON COMMIT DELETE ROWS",
+    "CREATE TEMP TABLE IF NOT EXISTS stage_demand (LIKE demand INCLUDING DEFAULTS) ON COMMIT DELETE ROWS",
 )
 
 
@@ -138,12 +143,15 @@ def known(connection: Connection, stream_id: int, source_nos: Sequence[str]) -> 
     """What stands now under these numbers; a number that is new is absent."""
     cursor = driver(connection).cursor()
     cursor.execute(
-        "SELECT source_no, version, content_hash, raw_id, demand_ids, changes, deleted FROM source_record "
+        "SELECT source_no, version, content_hash, raw_id, demand_id, more_demand_ids, changes, deleted FROM source_record "
         "WHERE stream_id = %s AND source_no = ANY(%s)",
         (stream_id, list(source_nos)),
         binary=True,
     )
-    return {row[0]: Known(row[1], bytes(row[2]), row[3], tuple(row[4]), row[5], row[6]) for row in cursor}
+    return {
+        row[0]: Known(row[1], row[2], row[3], (row[4], *row[5]) if row[4] else (), row[6], row[7])
+        for row in cursor
+    }
 
 
 def take_raw_ids(connection: Connection, count: int) -> list[int]:
@@ -153,13 +161,9 @@ def take_raw_ids(connection: Connection, count: int) -> list[int]:
     return [row[0] for row in cursor]
 
 
-def insert_raw(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+def insert_raw(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Writes raw records by COPY; each row in the order of `RAW_COLUMNS`."""
-    cursor = driver(connection).cursor()
-    with cursor.copy(f"COPY raw_record ({', '.join(RAW_COLUMNS)}) FROM STDIN (FORMAT BINARY)") as copy:
-        copy.set_types(_RAW_TYPES)
-        for row in rows:
-            copy.write_row(row)
+    _copy(connection, "raw_record", RAW_COLUMNS, _RAW_TYPES, rows)
 
 
 def prepare_stages(connection: Connection) -> None:
@@ -169,59 +173,81 @@ def prepare_stages(connection: Connection) -> None:
         cursor.execute(statement)
 
 
-def upsert_identities(connection: Connection, stream_id: int, rows: Sequence[tuple[Any, ...]]) -> None:
+def insert_identities(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Writes identities that are new; the caller holds the stream's row, so nobody else can add one of them.
+
+    Each row is in the order of `IDENTITY_COLUMNS`.
+    """
+    _copy(connection, "source_record", IDENTITY_COLUMNS, _IDENTITY_TYPES, rows)
+
+
+def upsert_identities(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Writes identities, each in the order of `IDENTITY_COLUMNS`: new ones are added, known ones replaced."""
+    _copy(connection, "stage_identity", IDENTITY_COLUMNS, _IDENTITY_TYPES, rows)
     cursor = driver(connection).cursor()
-    with cursor.copy(
-        f"COPY stage_identity ({', '.join(IDENTITY_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
-    ) as copy:
-        copy.set_types(_IDENTITY_TYPES)
-        for row in rows:
-            copy.write_row(row)
+    columns = ", ".join(IDENTITY_COLUMNS)
     cursor.execute(
-        f"INSERT INTO source_record (stream_id, {', '.join(IDENTITY_COLUMNS)}) "
-        f"SELECT %s, {', '.join(IDENTITY_COLUMNS)} FROM stage_identity "
+        f"INSERT INTO source_record ({columns}) SELECT {columns} FROM stage_identity "
         "ON CONFLICT (stream_id, source_no) DO UPDATE SET version = excluded.version, content_hash = excluded.content_hash, "
-        "raw_id = excluded.raw_id, demand_ids = excluded.demand_ids, changes = excluded.changes, "
-        "rewritten = source_record.rewritten OR excluded.rewritten, deleted = excluded.deleted",
-        (stream_id,),
+        "raw_id = excluded.raw_id, demand_id = excluded.demand_id, more_demand_ids = excluded.more_demand_ids, "
+        "changes = excluded.changes, rewritten = source_record.rewritten OR excluded.rewritten, deleted = excluded.deleted"
     )
     cursor.execute("DELETE FROM stage_identity")
 
 
-def upsert_demands(
-    connection: Connection, rows: Sequence[tuple[Any, ...]], *, updates: bool, by: str
-) -> None:
-    """Writes demands, each in the order of `DEMAND_COLUMNS`.
+def insert_demands(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Writes demands that are new, each in the order of `DEMAND_COLUMNS`, straight by COPY: a new ULID conflicts with nothing."""
+    _copy(connection, "demand", DEMAND_COLUMNS, _DEMAND_TYPES, rows)
+
+
+def replace_demands(connection: Connection, rows: Sequence[tuple[Any, ...]], *, by: str) -> None:
+    """Writes demands that stand already, or may, by one upsert; what they were goes into the history.
 
     Args:
         connection: In the page's transaction.
-        rows: New ones are added, known ones replaced.
-        updates: Whether any row may already stand; only then is history looked at.
+        rows: Each in the order of `DEMAND_COLUMNS`.
         by: Who replaces, for the history (``run 17``).
     """
+    _copy(connection, "stage_demand", DEMAND_COLUMNS, _DEMAND_TYPES, rows)
     cursor = driver(connection).cursor()
-    with cursor.copy(f"COPY stage_demand ({_DEMAND_LIST}) FROM STDIN (FORMAT BINARY)") as copy:
-        copy.set_types(_DEMAND_TYPES)
-        for row in rows:
-            copy.write_row(row)
-    if updates:
-        cursor.execute(
-            "INSERT INTO demand_history (demand_id, replaced_at, replaced_by, was, sealed) "
-            "SELECT d.demand_id, s.updated_at, %s, to_jsonb(d) - 'sealed', d.sealed FROM stage_demand s JOIN demand d USING (demand_id)",
-            (by,),
-        )
-        cursor.execute(
-            f"INSERT INTO demand ({_DEMAND_LIST}) SELECT {_DEMAND_LIST} FROM stage_demand "
-            f"ON CONFLICT (demand_id) DO UPDATE SET {_DEMAND_UPDATE}"
-        )
-    else:
-        cursor.execute(f"INSERT INTO demand ({_DEMAND_LIST}) SELECT {_DEMAND_LIST} FROM stage_demand")
+    cursor.execute(
+        "INSERT INTO demand_history (demand_id, replaced_at, replaced_by, was, sealed) "
+        "SELECT d.demand_id, s.updated_at, %s, to_jsonb(d) - 'sealed', d.sealed FROM stage_demand s JOIN demand d USING (demand_id)",
+        (by,),
+    )
+    cursor.execute(
+        f"INSERT INTO demand ({_DEMAND_LIST}) SELECT {_DEMAND_LIST} FROM stage_demand "
+        f"ON CONFLICT (demand_id) DO UPDATE SET {_DEMAND_UPDATE}"
+    )
     cursor.execute("DELETE FROM stage_demand")
 
 
-def confirmed_fields(connection: Connection, demand_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """For each of these demands the fields that a person confirmed, with their values: a source never overwrites them."""
+def _copy(
+    connection: Connection,
+    table: str,
+    columns: Sequence[str],
+    types: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    kept = [
+        index
+        for index, column in enumerate(columns)
+        if column not in _SPARSE or any(row[index] for row in rows)
+    ]
+    if len(kept) < len(columns):
+        pick = itemgetter(*kept)
+        rows = [pick(row) for row in rows]
+    names = ", ".join(columns[index] for index in kept)
+    cursor = driver(connection).cursor()
+    with cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types([types[index] for index in kept])
+        write = copy.write_row
+        for row in rows:
+            write(row)
+
+
+def standing_demands(connection: Connection, demand_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What a new version keeps of each of these demands: number, time of receipt, and the values that a person confirmed."""
     cursor = driver(connection).cursor()
     cursor.execute(
         "SELECT demand_id, demand_no, received_at, confirmed, to_jsonb(d) - 'sealed' FROM demand d WHERE demand_id = ANY(%s)",

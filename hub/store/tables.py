@@ -98,7 +98,10 @@ source_record = Table(
     Column("version", Id),
     Column("content_hash", LargeBinary, nullable=False),
     Column("raw_id", BigInteger, nullable=False),
-    Column("demand_ids", ARRAY(Id), nullable=False, server_default=EMPTY_ARRAY),
+    Column("demand_id", Id),
+    Column(
+        "more_demand_ids", ARRAY(Id), nullable=False, server_default=EMPTY_ARRAY
+    ),  # of a record that says several
     Column("changes", Integer, nullable=False, server_default="1"),
     Column("rewritten", Boolean, nullable=False, server_default=text("false")),
     Column("deleted", Boolean, nullable=False, server_default=text("false")),

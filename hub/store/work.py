@@ -144,8 +144,10 @@ def demand_raw_ids(connection: Connection, demand_ids: Sequence[str]) -> dict[st
 def link_demands(connection: Connection, stream_id: int, source_no: str, demand_ids: Sequence[str]) -> None:
     """Names the demands that stand under an identity, and leaves its version and content as they are."""
     connection.execute(
-        text("UPDATE source_record SET demand_ids = :ids WHERE stream_id = :stream AND source_no = :no"),
-        {"ids": list(demand_ids), "stream": stream_id, "no": source_no},
+        text(
+            "UPDATE source_record SET demand_id = :first, more_demand_ids = :more WHERE stream_id = :stream AND source_no = :no"
+        ),
+        {"first": demand_ids[0], "more": list(demand_ids[1:]), "stream": stream_id, "no": source_no},
     )
 
 

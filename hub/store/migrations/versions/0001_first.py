@@ -461,7 +461,8 @@ STATEMENTS = (
         version TEXT COLLATE "C",
         content_hash BYTEA NOT NULL,
         raw_id BIGINT NOT NULL,
-        demand_ids TEXT[] COLLATE "C" DEFAULT '{}' NOT NULL,
+        demand_id TEXT COLLATE "C",
+        more_demand_ids TEXT[] COLLATE "C" DEFAULT '{}' NOT NULL,
         changes INTEGER DEFAULT '1' NOT NULL,
         rewritten BOOLEAN DEFAULT false NOT NULL,
         deleted BOOLEAN DEFAULT false NOT NULL,
@@ -580,6 +581,11 @@ def upgrade() -> None:
         END $$
         """
     )
+    # Sealed bytes do not compress; rows of up to a page stand whole.
+    for table in ("raw_record", "demand", "demand_history", "attachment"):
+        op.execute(f"ALTER TABLE {table} ALTER COLUMN sealed SET STORAGE EXTERNAL")
+    for table in ("demand", "demand_history"):
+        op.execute(f"ALTER TABLE {table} SET (toast_tuple_target = 8160)")
     for table in ("audit_log", "ledger"):
         op.execute(
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
