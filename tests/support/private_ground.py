@@ -7,7 +7,7 @@ import signal
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -111,7 +111,8 @@ def processes_in(folder: Path) -> list[int]:
 
 def kill(pids: list[int]) -> None:
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # a postmaster's children end with it
+            os.kill(pid, signal.SIGKILL)
 
 
 def modes_around(*paths: Path) -> dict[Path, tuple[int, int, int]]:
@@ -123,19 +124,21 @@ def modes_around(*paths: Path) -> dict[Path, tuple[int, int, int]]:
     seen: dict[Path, tuple[int, int, int]] = {}
     for path in paths:
         for above in path.parents:
-            beside = above.iterdir() if above.is_dir() and above not in _SHARED else ()
+            beside = above.iterdir() if os.access(above, os.R_OK) and above not in _SHARED else ()
             for entry in [above, *beside]:
                 if not entry.name.startswith("weisu-hub-"):
-                    found = entry.lstat()
-                    seen[entry] = (found.st_mode, found.st_uid, found.st_gid)
+                    with suppress(FileNotFoundError):
+                        found = entry.lstat()
+                        seen[entry] = (found.st_mode, found.st_uid, found.st_gid)
     return seen
 
 
 def open_to_others(folder: Path) -> list[str]:
     """Every file and folder in it, itself included, that group or others may read, write or enter; symlinks have no mode."""
-    entries = [folder, *folder.rglob("*")]
-    return [
-        str(entry)
-        for entry in entries
-        if not entry.is_symlink() and stat.S_IMODE(entry.lstat().st_mode) & 0o077
-    ]
+    found = []
+    for entry in [folder, *folder.rglob("*")]:
+        with suppress(FileNotFoundError):  # a running server's files come and go
+            mode = entry.lstat().st_mode
+            if not stat.S_ISLNK(mode) and stat.S_IMODE(mode) & 0o077:
+                found.append(str(entry))
+    return found

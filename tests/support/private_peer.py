@@ -93,7 +93,7 @@ class _Side:
 
     def sql(self, statement: str) -> list[list[Any]]:
         with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as connection:
-            cursor = connection.execute(statement)  # type: ignore[call-overload]
+            cursor = connection.execute(statement)
             return [list(row) for row in cursor.fetchall()] if cursor.description else []
 
     def release(self) -> None:
