@@ -208,7 +208,8 @@ def normalize_batch(
     """What each record says, in the order of ``raws``, or why it cannot be used; one bad record stops no other.
 
     One thread serves the whole batch, so that the boundary costs next to nothing a record. A record on which the
-    channel hangs is rejected (code ``plugin_timeout``) and the rest goes on in another thread.
+    channel hangs is rejected (code ``plugin_timeout``) and the rest goes on in another thread. A record that gives
+    nothing is rejected (``record_empty``), but for one that its source deleted.
 
     Args:
         timeout_s: Seconds that one record may take at most.
@@ -252,7 +253,7 @@ class _Batch:
             except BaseException as exc:  # noqa: BLE001 - the plugin boundary
                 results.append(_failed_record(exc, self._what))
             else:
-                results.append(_judged(demands, self._what))
+                results.append(demands if raw.deleted and not demands else _judged(demands, self._what))
 
 
 def _judged(demands: tuple[Demand, ...], what: str) -> tuple[Demand, ...] | RecordRejected:

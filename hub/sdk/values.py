@@ -23,6 +23,7 @@ _FORMATS = (
     "%Y-%m-%d",
 )
 
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,6}")
 _BREAK = re.compile(r"<(?:br|/?p|/?div)\s*/?>", re.IGNORECASE)
 
 
@@ -97,9 +98,10 @@ def mapped(table: Mapping[str, ValueT], value: str | None, *, field: str) -> Val
     key = (value or "").strip()
     if key in table:
         return table[key]
-    shown = key if len(key) <= 12 else f"{key[:12]}…"
+    # A short code is shown, for it is what the integrator must add; anything longer may be a person's name or number.
+    shown = repr(key) if _CODE.fullmatch(key) else f"of {len(key)} characters"
     raise RecordRejected(
-        f"field {field!r}: code {shown!r} is not in the table of {len(table)} known values; "
+        f"field {field!r}: code {shown} is not in the table of {len(table)} known values; "
         "add it to the channel's mapping and replay the record",
         code=Code.VALUE_UNMAPPED,
         field=field,
