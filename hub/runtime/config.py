@@ -16,7 +16,7 @@ from hub.settings import HubSettings
 CONFIG_NAME = "hub.yaml"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Variables that are HUB_* and no setting: they name files, secrets or the tests' own switches.
-_NOT_SETTINGS = ("HUB_CONFIG", "HUB_SECRET_", "HUB_TEST_")
+_NOT_SETTINGS = ("HUB_CONFIG", "HUB_DEBUG", "HUB_SECRET_", "HUB_TEST_")
 
 
 class Loaded:
