@@ -90,7 +90,7 @@ class Intake:
     ) -> tuple[Any, ...]:
         """The demand's row, in the order of `hub.store.landing.DEMAND_COLUMNS`."""
         reporter = demand.reporter
-        keys = self._keys(reporter, origin)
+        keys = self.keys(reporter, origin.instance)
         known = tuple(
             value
             for value in (reporter.name, reporter.phone, reporter.id_no, reporter.email, demand.target_person)
@@ -166,9 +166,17 @@ class Intake:
         # PostgreSQL's text cannot hold a NUL; readers drop it, a careless mapping may not.
         return title.replace("\0", ""), text.replace("\0", ""), findings
 
-    def _keys(self, reporter: Reporter, origin: Origin) -> Keys:
-        """Source: domain.md §1.1 (reporter_key) and §6.6: masked values and callers who are no person make no key."""
-        token = self._token
+    def keys(self, reporter: Reporter, instance: str, token: Callable[[str, str], str] | None = None) -> Keys:
+        """The search keys of a reporter.
+
+        Args:
+            reporter: As the channel read it.
+            instance: The configured channel: an account's name means something within it only.
+            token: (kind, value) -> token; under the active key of the ring when None.
+
+        Source: domain.md §1.1 (reporter_key) and §6.6: masked values and callers who are no person make no key.
+        """
+        token = token or self._token
         id_key = phone_key = email_key = name_key = None
         bad_id = False
         if reporter.id_no:
@@ -189,7 +197,7 @@ class Intake:
             return Keys(phone_key, id_key, email_key, name_key, id_key, "id_no", bad_id)
         if phone_key and not reporter.uscc:
             return Keys(phone_key, id_key, email_key, name_key, phone_key, "phone", bad_id)
-        basis = reporter_key_basis(reporter, account_scope=origin.instance, stop=self._stop_list)
+        basis = reporter_key_basis(reporter, account_scope=instance, stop=self._stop_list)
         if basis is None:
             return Keys(phone_key, id_key, email_key, name_key, None, None, bad_id)
         return Keys(

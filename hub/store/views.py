@@ -1,0 +1,298 @@
+"""What lists and single views show of demands, signals, warnings, orders and the ledger: reading only, nothing sealed opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from hub.errors import Code, NotFound
+from hub.store.work import row_dicts
+
+_DEMAND = (
+    "demand_id, demand_no, channel, instance, source_no, submitted_at, received_at, demand_type, status, urgency, anonymity, nature, "
+    "title, reporter_basis, category, target_org, deleted"
+)
+_DEMAND_FIELDS = (
+    f"{_DEMAND}, stream_id, raw_id, watch, updated_at, type_source_text, text, reporter_key, reporter_type, region_code, item_code, "
+    "item_name, case_no, business_class, service_step, sub_source, declared_group_size, chases_open_order, prev_source_no, "
+    "assigned_no, deadline_at, occurred_at, labels, quality, findings, confirmed"
+)
+_SIGNAL = (
+    "s.signal_id, s.rule_id, s.rule_version, s.subject, s.state, s.level, s.historical, s.window_from, s.window_to, s.metric, "
+    "s.value, s.threshold, s.baseline, s.reporters, s.summary, s.auto_issue, s.first_seen_at, s.last_seen_at, s.triaged_at, "
+    "s.triaged_by, s.triage_verdict, s.triage_reason, s.merged_into, cardinality(s.demand_ids) AS demands, w.warning_no"
+)
+_WARNING = (
+    "w.warning_id, w.warning_no, w.signal_id, w.rule_id, w.level, w.state, w.issued_at, w.issued_by, w.reason, w.dispatched_at, "
+    "s.summary, s.historical"
+)
+_ORDER = (
+    "o.order_id, o.order_no, o.origin, o.origin_id, o.organisation, coalesce(g.name, o.organisation) AS organisation_name, o.role, "
+    "o.level, o.state, o.routed_by, o.revision, o.created_at, o.due_at, o.due_basis, o.due_provisional"
+)
+
+
+def demands(
+    connection: Connection,
+    *,
+    channel: str | None = None,
+    since: datetime | None = None,
+    demand_type: str | None = None,
+    person: Sequence[str] | None = None,
+    limit: int = 20,
+) -> list[dict[str, Any]]:
+    """Demands, the latest received first; nothing personal.
+
+    Args:
+        channel: An instance's or a channel's name.
+        since: Submitted at or after that moment.
+        demand_type: A value of `hub.model.codes.DemandType`.
+        person: Search tokens, any of which must stand with the demand; see `hub.seal.SearchKeys.tokens`.
+        limit: At most so many.
+    """
+    conditions = {
+        "channel": "(instance = :channel OR channel = :channel)",
+        "since": "submitted_at >= :since",
+        "type": "demand_type = :type",
+        "person": "(phone_key = ANY(:person) OR reporter_key = ANY(:person))",
+    }
+    values = {"channel": channel, "since": since, "type": demand_type, "person": person and list(person)}
+    where = [conditions[name] for name, value in values.items() if value is not None]
+    rows = connection.execute(
+        text(
+            f"SELECT {_DEMAND} FROM demand {'WHERE ' + ' AND '.join(where) if where else ''} "
+            "ORDER BY demand_id DESC LIMIT :limit"  # ids sort by the time of receipt, and have an index
+        ),
+        {**values, "limit": limit},
+    )
+    return row_dicts(rows)
+
+
+def demand(connection: Connection, number: str) -> dict[str, Any]:
+    """One demand by its number or id, with what became of it: ``signals``, ``orders`` and how many ``changes`` it has seen.
+
+    Raises:
+        NotFound: There is none of that number.
+    """
+    row = connection.execute(
+        text(f"SELECT {_DEMAND_FIELDS} FROM demand WHERE demand_no = :no OR demand_id = :no"), {"no": number}
+    ).one_or_none()
+    if row is None:
+        raise _missing("demand", number, "hub demand list")
+    found = dict(row._mapping)
+    signals = connection.execute(
+        text(
+            f"SELECT {_SIGNAL} FROM signal s LEFT JOIN warning w USING (signal_id) WHERE :id = ANY(s.demand_ids) ORDER BY s.signal_id"
+        ),
+        {"id": found["demand_id"]},
+    )
+    orders = connection.execute(
+        text(
+            f"SELECT {_ORDER} FROM order_demand d JOIN orders o USING (order_id) LEFT JOIN organisation g ON g.code = o.organisation "
+            "WHERE d.demand_id = :id ORDER BY o.order_no"
+        ),
+        {"id": found["demand_id"]},
+    )
+    changes = connection.execute(
+        text("SELECT count(*) FROM demand_history WHERE demand_id = :id"), {"id": found["demand_id"]}
+    ).scalar_one()
+    return {**found, "changes": changes, "signals": row_dicts(signals), "orders": row_dicts(orders)}
+
+
+def sealed_demand(connection: Connection, demand_id: str) -> bytes:
+    """What is sealed of a demand; the caller logs why it is opened.
+
+    Raises:
+        NotFound: There is none of that id.
+    """
+    sealed = connection.execute(
+        text("SELECT sealed FROM demand WHERE demand_id = :id"), {"id": demand_id}
+    ).scalar_one_or_none()
+    if sealed is None:
+        raise _missing("demand", demand_id, "hub demand list")
+    return bytes(sealed)
+
+
+def demand_heads(connection: Connection, demand_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """These demands in short, in the order of their submission."""
+    rows = connection.execute(
+        text(f"SELECT {_DEMAND} FROM demand WHERE demand_id = ANY(:ids) ORDER BY submitted_at, demand_id"),
+        {"ids": list(demand_ids)},
+    )
+    return row_dicts(rows)
+
+
+def signals(
+    connection: Connection,
+    *,
+    state: str | None = None,
+    rule_id: str | None = None,
+    historical: bool | None = None,
+    limit: int = 20,
+) -> list[dict[str, Any]]:
+    """Signals, the latest seen first; ``warning_no`` where one was issued."""
+    values = {"state": state, "rule_id": rule_id, "historical": historical}
+    where = [f"s.{name} = :{name}" for name, value in values.items() if value is not None]
+    rows = connection.execute(
+        text(
+            f"SELECT {_SIGNAL} FROM signal s LEFT JOIN warning w USING (signal_id) "
+            f"{'WHERE ' + ' AND '.join(where) if where else ''} ORDER BY s.last_seen_at DESC, s.signal_id DESC LIMIT :limit"
+        ),
+        {**values, "limit": limit},
+    )
+    return row_dicts(rows)
+
+
+def warnings(
+    connection: Connection, *, state: str | None = None, rule_id: str | None = None, limit: int = 20
+) -> list[dict[str, Any]]:
+    """Warnings, the latest issued first."""
+    values = {"state": state, "rule_id": rule_id}
+    where = [f"w.{name} = :{name}" for name, value in values.items() if value is not None]
+    rows = connection.execute(
+        text(
+            f"SELECT {_WARNING} FROM warning w JOIN signal s USING (signal_id) {'WHERE ' + ' AND '.join(where) if where else ''} "
+            "ORDER BY w.issued_at DESC, w.warning_no DESC LIMIT :limit"
+        ),
+        {**values, "limit": limit},
+    )
+    return row_dicts(rows)
+
+
+def warning(connection: Connection, number: str) -> dict[str, Any]:
+    """One warning by its number or id, with its ``signal`` whole, the ``evidence`` (demands) and its ``orders`` (P6).
+
+    Raises:
+        NotFound: There is none of that number.
+    """
+    row = connection.execute(
+        text(
+            f"SELECT {_WARNING} FROM warning w JOIN signal s USING (signal_id) WHERE w.warning_no = :no OR w.warning_id = :no"
+        ),
+        {"no": number},
+    ).one_or_none()
+    if row is None:
+        raise _missing("warning", number, "hub warning list")
+    found = dict(row._mapping)
+    signal = connection.execute(
+        text("SELECT * FROM signal WHERE signal_id = :id"), {"id": found["signal_id"]}
+    ).one()
+    orders = connection.execute(
+        text(
+            f"SELECT {_ORDER} FROM orders o LEFT JOIN organisation g ON g.code = o.organisation "
+            "WHERE o.origin = 'warning' AND o.origin_id = :id ORDER BY o.order_no"
+        ),
+        {"id": found["warning_id"]},
+    )
+    return {
+        **found,
+        "signal": dict(signal._mapping),
+        "evidence": demand_heads(connection, signal.demand_ids),
+        "orders": row_dicts(orders),
+    }
+
+
+def orders(
+    connection: Connection, *, organisation: str | None = None, state: str | None = None, limit: int = 20
+) -> list[dict[str, Any]]:
+    """Orders, the latest first, each with how its message stands (``delivery``: its state, None where it has none)."""
+    values = {"organisation": organisation, "state": state}
+    where = [f"o.{name} = :{name}" for name, value in values.items() if value is not None]
+    rows = connection.execute(
+        text(
+            f"SELECT {_ORDER}, (SELECT m.state FROM outbox m WHERE m.order_id = o.order_id ORDER BY m.sequence DESC LIMIT 1) AS delivery "
+            f"FROM orders o LEFT JOIN organisation g ON g.code = o.organisation {'WHERE ' + ' AND '.join(where) if where else ''} "
+            "ORDER BY o.created_at DESC, o.order_no DESC LIMIT :limit"
+        ),
+        {**values, "limit": limit},
+    )
+    return row_dicts(rows)
+
+
+def order(connection: Connection, number: str) -> dict[str, Any]:
+    """One order by its number or id, with its ``demands``, its row of the ledger (``ledger_no``) and the warning that it came from.
+
+    Raises:
+        NotFound: There is none of that number.
+    """
+    row = connection.execute(
+        text(
+            f"SELECT {_ORDER}, l.year || '-' || l.seq_no AS ledger_no, w.warning_no FROM orders o "
+            "LEFT JOIN organisation g ON g.code = o.organisation LEFT JOIN ledger_order l USING (order_id) "
+            "LEFT JOIN warning w ON o.origin = 'warning' AND w.warning_id = o.origin_id "
+            "WHERE o.order_no = :no OR o.order_id = :no ORDER BY l.year, l.seq_no LIMIT 1"
+        ),
+        {"no": number},
+    ).one_or_none()
+    if row is None:
+        raise _missing("order", number, "hub order list")
+    found = dict(row._mapping)
+    ids = connection.execute(
+        text("SELECT demand_id FROM order_demand WHERE order_id = :id"), {"id": found["order_id"]}
+    ).scalars()
+    return {**found, "demands": demand_heads(connection, list(ids))}
+
+
+_LEDGER = (
+    "SELECT l.year, l.seq_no, l.registered_at, l.origin, l.origin_id, l.watch, l.matter_text, "
+    "coalesce(array_agg(o.order_no ORDER BY o.order_no) FILTER (WHERE o.order_no IS NOT NULL), '{}') AS orders, "
+    "coalesce(array_agg(DISTINCT coalesce(g.name, o.organisation)) FILTER (WHERE o.order_no IS NOT NULL), '{}') AS organisations, "
+    "coalesce(array_agg(DISTINCT o.state) FILTER (WHERE o.order_no IS NOT NULL), '{}') AS states FROM ledger l "
+    "LEFT JOIN ledger_order x USING (year, seq_no) LEFT JOIN orders o USING (order_id) LEFT JOIN organisation g ON g.code = o.organisation "
+)
+
+
+def ledger_rows(connection: Connection, *, year: int | None = None, limit: int = 20) -> list[dict[str, Any]]:
+    """Rows of the ledger, the latest first, with the orders of each."""
+    rows = connection.execute(
+        text(
+            _LEDGER + "WHERE (CAST(:year AS smallint) IS NULL OR l.year = :year) GROUP BY l.year, l.seq_no "
+            "ORDER BY l.year DESC, l.seq_no DESC LIMIT :limit"
+        ),
+        {"year": year, "limit": limit},
+    )
+    return row_dicts(rows)
+
+
+def whole_ledger(connection: Connection, *, year: int | None = None) -> Iterator[dict[str, Any]]:
+    """Every row of the ledger in the order of registration, read as it is asked for."""
+    rows = connection.execution_options(yield_per=500).execute(
+        text(
+            _LEDGER + "WHERE (CAST(:year AS smallint) IS NULL OR l.year = :year) GROUP BY l.year, l.seq_no "
+            "ORDER BY l.year, l.seq_no"
+        ),
+        {"year": year},
+    )
+    for row in rows:
+        yield dict(row._mapping)
+
+
+def chain_lengths(connection: Connection) -> dict[str, int]:
+    """How many rows each hash chain has."""
+    row = connection.execute(
+        text("SELECT (SELECT count(*) FROM ledger) AS ledger, (SELECT count(*) FROM audit_log) AS audit_log")
+    ).one()
+    return dict(row._mapping)
+
+
+def streams(connection: Connection, instance: str | None = None) -> list[dict[str, Any]]:
+    """The streams that were ever collected, with their positions and how their last run ended."""
+    rows = connection.execute(
+        text(
+            "SELECT s.instance, s.stream, s.channel, s.position, s.updated_at, r.run_id, r.state, r.started_at, r.finished_at "
+            "FROM stream_state s LEFT JOIN LATERAL (SELECT run_id, state, started_at, finished_at FROM run "
+            "WHERE step = 'collect' AND instance = s.instance AND stream = s.stream ORDER BY started_at DESC LIMIT 1) r ON true "
+            "WHERE CAST(:instance AS text) IS NULL OR s.instance = :instance ORDER BY s.instance, s.stream"
+        ),
+        {"instance": instance},
+    )
+    return row_dicts(rows)
+
+
+def _missing(what: str, number: str, where: str) -> NotFound:
+    return NotFound(
+        f"{what} {number[:40]}: there is none of that number; look for it with `{where}`", code=Code.NOT_FOUND
+    )
