@@ -23,6 +23,8 @@ from hub.plugins.entries import (
 )
 from hub.sdk.hookspecs import PROJECT, HubSpec
 
+HIDDEN_TEXT = "【脱敏失败，未予显示】"
+
 
 class PluginSet:
     """All plugins of one process.
@@ -147,9 +149,27 @@ class PluginSet:
                 )
         for redact in self._brought("register_redactors", origin):
             if self._sound("redactor", redact, None, checks.redactor_faults(redact), {}, origin):
+                guarded = self._fail_closed(redact, origin.plugin)
                 self.redactors.append(
-                    RedactorEntry(redact, origin.plugin, origin.distribution, origin.version)
+                    RedactorEntry(guarded, origin.plugin, origin.distribution, origin.version)
                 )
+
+    def _fail_closed(self, redact: Callable[[str], str], plugin: str) -> Callable[[str], str]:
+        """A redactor that fails hides the whole text: it stops no record, and it lets nothing through unmasked."""
+
+        def masked(text: str) -> str:
+            try:
+                shown: object = redact(text)
+            except Exception as exc:  # noqa: BLE001 - the plugin boundary
+                told = f"plugin {plugin!r}: redactor: {type(exc).__name__} at {place_of(exc)} (expected a text); mend it"
+            else:
+                if isinstance(shown, str):
+                    return shown
+                told = f"plugin {plugin!r}: redactor gave a {type(shown).__name__} (expected a text); mend it"
+            self._failed(plugin, "redact", Code.PLUGIN_FAILED, told)
+            return HIDDEN_TEXT
+
+        return masked
 
     def _brought(self, hook: str, origin: Origin) -> Sequence[Any]:
         """What one plugin's ``register_*`` gives; nothing, noted, where it fails or gives no sequence."""

@@ -11,6 +11,7 @@ from hub.model.codes import DemandType, Watch
 from hub.model.demand import Demand
 from hub.plugins import PluginFailure, guard, guarded_pages, load_plugins, normalize_batch
 from hub.plugins.calls import BoundedCall, Expired
+from hub.plugins.registry import HIDDEN_TEXT
 from hub.sdk import Channel, ChannelContext, ChannelSettings, Page, RawRecord, Stream, Window, hookimpl
 
 HANG_LIMIT_S = 1.0  # what each hanging call costs; a sound one is given a minute
@@ -338,3 +339,26 @@ def test_a_record_on_which_a_channel_hangs_is_set_aside_and_the_rest_is_normaliz
 
 def test_an_empty_batch_gives_nothing():
     assert normalize_batch(Scripted(), [], timeout_s=60) == []
+
+
+def test_a_redactor_that_fails_hides_the_text_and_is_counted():
+    def failing(text):
+        raise ValueError(text)
+
+    plugins = loaded(
+        builtin={
+            "aaa": plugin(register_redactors=lambda: [failing]),
+            "bbb": plugin(register_redactors=lambda: [lambda text: None]),
+            "ccc": plugin(register_redactors=lambda: [lambda text: text.replace("张三", "某人")]),
+        }
+    )
+
+    assert [entry.redact("张三说") for entry in plugins.redactors] == [HIDDEN_TEXT, HIDDEN_TEXT, "某人说"]
+    assert plugins.failures["aaa", "redact", "plugin_failed"] == 1
+    assert plugins.failures["bbb", "redact", "plugin_failed"] == 1
+
+
+def test_a_deleted_record_may_say_nothing():
+    gone = RawRecord("1", b"{}", deleted=True)
+
+    assert normalize_batch(Scripted(normalize=lambda raw: []), [gone], timeout_s=60) == [()]
