@@ -131,7 +131,7 @@ class _Collector:
         try:
             window = self._window(stored)
             pages = guarded_pages(self.source.channel, self.stream, window, timeout_s=PAGE_TIMEOUT_S)
-            with closing(pages):  # type: ignore[type-var]
+            with closing(pages):
                 whole = self._land_all(lander, tracker, pages)
             if whole and tracker.final_differs():
                 self._commit_position(run_id, tracker.final())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import PurePath
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -157,7 +157,7 @@ def place_of(exc: BaseException) -> str:
 
 def guarded_pages(
     channel: Channel[Any], stream: Stream, window: Window, *, timeout_s: float
-) -> Iterator[Page]:
+) -> Generator[Page, None, None]:
     """`Channel.pages` behind `guard`: each page within ``timeout_s`` seconds, each failure one of the hub's own.
 
     A channel that gives something other than a `Page` of `RawRecord` is a plugin error too. Closing this iterator closes the

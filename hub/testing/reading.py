@@ -70,7 +70,7 @@ class Reader:
                 if self.stream.order is Order.ASCENDING:
                     self._move(reached[-1])
                 if stop_after is not None and len(reading.pages) >= stop_after:
-                    pages.close()  # type: ignore[attr-defined] # a generator
+                    pages.close()
                     return reading
         except HubError as exc:
             reading.error = exc
