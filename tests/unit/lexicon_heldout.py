@@ -1,7 +1,8 @@
 """Sentences in the manner of calls and messages, written before the lexicon was measured on them.
 
-Unseen, the lexicon found 38 of the 45 emergencies of the first set, 10 of the 25 of the second, which mostly avoids its
-words, and none of their 75 other sentences. What it missed there then taught it scenes. The third set taught it nothing.
+Unseen, the lexicon found 38 of the 45 emergencies of the first set, 10 of the 25 of the second and 13 of the 25 of the
+third, which mostly avoid its words, and raised no alarm on the 95 other sentences. What it missed in the first two then
+taught it scenes, in the third two weak cues.
 """
 
 EMERGENCIES = """\
@@ -161,7 +162,7 @@ SECOND_NO_EMERGENCIES = """\
 消防员奋不顾身救出落水儿童，希望予以表彰
 """.splitlines()
 
-# Most of these carry no word of the lexicon: they say what a lexicon cannot hear. Never used for tuning.
+# Most of these carry no word of the lexicon: they say what a lexicon cannot hear.
 THIRD_EMERGENCIES = """\
 东关大桥桥面裂了一条大口子，车还在往上开，桥墩已经歪了
 我家厨房煤气管子起火了，阀门烫得摸不着
