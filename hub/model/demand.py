@@ -108,7 +108,7 @@ class Demand(Emitted):
 class DemandFacts(BaseModel):
     """What rules, screens and messages see of a stored demand: no personal data.
 
-    ``text`` is title and content with every phone number, ID number, name and the like masked.
+    ``title`` and ``text`` have every phone number, ID number, name and the like masked; ``text`` is the content alone.
     ``reporter_key`` is a keyed digest: equal for the same person across channels, None for nobody known.
     """
 
@@ -142,4 +142,5 @@ class DemandFacts(BaseModel):
     chases_open_order: bool = False
     assigned_no: str | None = None
     deadline_at: datetime | None = None
+    labels: tuple[str, ...] = ()
     quality: tuple[str, ...] = ()

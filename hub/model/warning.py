@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from hub.model.codes import Level
+from hub.model.codes import Level, OrderState, SignalState, WarningState
 from hub.model.demand import Emitted
 
 
@@ -33,16 +33,22 @@ class SignalDraft(Emitted):
     labels: tuple[str, ...] = ()
 
 
-class SignalView(BaseModel):
-    """A signal as the store keeps it."""
+class Kept(BaseModel):
+    """Base of what is read back from the store: frozen, unknown columns ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class SignalView(Kept):
+    """A signal as the store keeps it: with everything that explains it (P6)."""
 
     signal_id: str
     rule_id: str
     rule_version: str
+    params: dict[str, Any]
+    subject: str
     key: str
-    state: str
+    state: SignalState
     level: Level
     historical: bool
     window_from: datetime
@@ -58,10 +64,66 @@ class SignalView(BaseModel):
     labels: tuple[str, ...] = ()
     first_seen_at: datetime
     last_seen_at: datetime
+    triaged_at: datetime | None = None
+    triaged_by: str | None = None
+    triage_verdict: str | None = None
+    triage_reason: str | None = None
+    merged_into: str | None = None
+
+
+class WarningView(Kept):
+    """A warning as the store keeps it."""
+
+    warning_id: str
+    warning_no: str
+    signal_id: str
+    rule_id: str
+    level: Level
+    state: WarningState
+    issued_at: datetime
+    issued_by: str
+    reason: str
+    dispatched_at: datetime | None = None
+
+
+class OrderView(Kept):
+    """An order as the store keeps it.
+
+    Attributes:
+        routed_by: What chose the organisation: ``plugin``, ``table <routing id>``, ``target_org``, ``handling_office``,
+            ``protected`` (举报, 廉政) or ``person <who>``.
+    """
+
+    order_id: str
+    order_no: str
+    origin: str
+    origin_id: str
+    organisation: str
+    role: str
+    level: Level
+    state: OrderState
+    routed_by: str
+    revision: int
+    created_at: datetime
+    due_at: datetime | None = None
+    due_basis: str | None = None
+    due_provisional: bool = False
+
+
+class Decision(Emitted):
+    """What triage made of a signal."""
+
+    signal_id: str
+    state: SignalState
+    warning_no: str | None = None
 
 
 class OrderMessage(Emitted):
     """The body of the webhook ``order.created``: what a department needs to act, without identity.
+
+    Attributes:
+        demands: Those that this order is about; of a protected one (举报, 廉政) its number alone.
+        cited: Demands of the same matter that are in hand already, ``demand_no`` with ``assigned_no`` or ``order_no`` (R73).
 
     Source: domain.md §7 "Webhook to departments"; names and numbers go only through a logged one-time link.
     """
@@ -78,10 +140,30 @@ class OrderMessage(Emitted):
     rule: str
     why: str
     demands: tuple[dict[str, Any], ...]
+    cited: tuple[dict[str, str], ...] = ()
     due_at: AwareDatetime | None
     due_basis: str | None
     due_provisional: bool = False
     reply_fields: tuple[str, ...] = ()
     return_codes: tuple[str, ...] = ()
+    contact: str | None = None
+    created_at: AwareDatetime
+
+
+class WarningMessage(Emitted):
+    """The body of the webhook ``warning.issued``: a warning about demands that are all in hand already, so that there is no order.
+
+    Source: R73: the platform's own order number is cited and its deadline kept.
+    """
+
+    type: str = "warning.issued"
+    schema_version: str = "1"
+    warning_no: str
+    level: Level
+    organisation: str
+    organisation_name: str
+    rule: str
+    why: str
+    cited: tuple[dict[str, str], ...]
     contact: str | None = None
     created_at: AwareDatetime

@@ -80,7 +80,6 @@ class WarningRule(ABC):
         version: Of the logic; changes whenever the same inputs could give another answer.
         subject: What its keys are, as `History.demands` understands it.
         Params: Model of its parameters.
-        auto_issue_levels: Levels that may be issued without triage; empty for most rules.
     """
 
     rule_id: ClassVar[str]
@@ -94,7 +93,11 @@ class WarningRule(ABC):
 
     @abstractmethod
     def keys(self, demand: DemandFacts) -> Iterable[str]:
-        """The keys that this demand touches; none when the rule does not care for it."""
+        """The keys that this demand touches; none when the rule does not care for it.
+
+        Also asked about what a changed demand was before (its text and state excepted), so that the key that it left is
+        judged again. A key of subject ``demand`` that has a signal is judged again whatever this answers.
+        """
 
     def scope(self, affected: AffectedKey) -> tuple[datetime, datetime]:
         """The event time ``[since, until)`` that `evaluate` covers for this key: all of it, unless a rule says otherwise.
@@ -108,5 +111,7 @@ class WarningRule(ABC):
         """Every episode of these keys within their `scope`.
 
         Deterministic: the same stored demands give the same drafts, in whatever order they arrived. What no draft
-        names any more is no longer a signal: the caller closes open signals whose episode has gone.
+        names any more is no longer a signal: the caller closes open signals whose episode has gone. Drafts of one key
+        never overlap in time: what overlaps is one episode. Runs within a time limit; ``history`` answers only as
+        long as the call lasts.
         """

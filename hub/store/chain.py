@@ -92,6 +92,10 @@ def open_ledger_row(
 ) -> tuple[int, int]:
     """Registers a matter: the year's next number, without a gap; the same origin again gives the row that stands.
 
+    Args:
+        year: The county's year of ``at``. Once a row of a later year stands (another process's clock was ahead at New
+            Year's Eve), the matter is registered in that one: the chain follows the numbers.
+
     Returns:
         Year and running number.
     """
@@ -105,6 +109,8 @@ def open_ledger_row(
     last = connection.execute(
         text("SELECT year, seq_no, hash FROM ledger ORDER BY year DESC, seq_no DESC LIMIT 1")
     ).one_or_none()
+    if last is not None:
+        year = max(year, last.year)
     seq_no = last.seq_no + 1 if last is not None and last.year == year else 1
     previous = GENESIS if last is None else bytes(last.hash)
     fields = {
@@ -134,7 +140,7 @@ def _stamp(value: Any) -> Any:
 
 
 def verify(connection: Connection, check: Callable[[bytes, bytes], bool]) -> list[str]:
-    """Walks both chains; returns what is wrong, one line each, nothing when all is well.
+    """Walks both chains, and asks for each order's row; returns what is wrong, one line each, nothing when all is well.
 
     Args:
         connection: Any.
@@ -143,6 +149,14 @@ def verify(connection: Connection, check: Callable[[bytes, bytes], bool]) -> lis
     faults: list[str] = []
     faults += _walk(connection, "ledger", "year, seq_no", _ledger_content, check)
     faults += _walk(connection, "audit_log", "audit_id", _audit_content, check)
+    unregistered = connection.execute(
+        text(
+            "SELECT o.order_no FROM orders o LEFT JOIN (ledger_order lo JOIN ledger l USING (year, seq_no)) USING (order_id) "
+            "WHERE l.seq_no IS NULL ORDER BY o.order_no"
+        )
+    )
+    # What was cut off at the end breaks no chain, but its orders still stand.
+    faults += [f"order {row.order_no}: the ledger has no row for its matter" for row in unregistered]
     return faults
 
 
@@ -156,11 +170,17 @@ def _walk(
     faults: list[str] = []
     previous = GENESIS
     names: Sequence[str] = order.split(", ")
+    number: dict[str, int] = {}
     for row in connection.execution_options(yield_per=500).execute(
         text(f"SELECT * FROM {table} ORDER BY {order}")
     ):
         fields = dict(row._mapping)
         where = f"{table} {'/'.join(str(fields[name]) for name in names)}"
+        series = "/".join(str(fields[name]) for name in names[:-1])
+        number[series] = number.get(series, 0) + 1
+        if fields[names[-1]] != number[series]:
+            faults.append(f"{where}: the numbers are not without a gap (expected {number[series]})")
+            number[series] = fields[names[-1]]
         if bytes(fields["hash_prev"]) != previous or bytes(fields["hash"]) != link(
             previous, bytes(fields["digest"])
         ):

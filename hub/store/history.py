@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection
+import psycopg
+from sqlalchemy import Connection, text
 
 from hub.clock import COUNTY_ZONE
+from hub.errors import Code, HubError, PluginError
 from hub.model.demand import DemandFacts
-from hub.store.engine import driver
+from hub.store.engine import driver, explain
 
 _SUBJECTS = {"reporter": "reporter_key", "demand": "demand_id"}
 Spans = Mapping[str, tuple[datetime, datetime]]
@@ -19,13 +22,54 @@ FACT_COLUMNS = tuple(name for name in DemandFacts.model_fields)
 _FACTS = ", ".join(f"d.{name}" for name in FACT_COLUMNS)
 _LIVE = "NOT d.deleted AND d.status <> 'void'"
 
+# What a rule's keys may depend on; title and text are left out, for they are large and their keys are the demand's own.
+_FORMER = (
+    "nature",
+    "submitted_at",
+    "demand_type",
+    "urgency",
+    "reporter_key",
+    "reporter_type",
+    "category",
+    "region_code",
+    "item_code",
+    "item_name",
+    "case_no",
+    "target_org",
+    "business_class",
+    "declared_group_size",
+    "chases_open_order",
+    "assigned_no",
+    "labels",
+)
+
 
 class StoreHistory:
-    """`hub.sdk.rules.History` over the demands of this connection's snapshot."""
+    """`hub.sdk.rules.History` over the demands that this connection sees; each call sees what is committed by then.
+
+    A rule runs in a thread of its own and may outlive its time limit: after `close` it is answered no more.
+
+    Args:
+        connection: Of the evaluation's transaction.
+        now: The moment of the evaluation, aware UTC.
+
+    Attributes:
+        failed: The error of a question that the database refused: nothing more can be asked in this savepoint, whatever the
+            rule made of it.
+    """
 
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
         self._now = now
+        self._open = True
+        self._one_at_a_time = Lock()
+        self.failed: HubError | None = None
+
+    def close(self) -> None:
+        """Answers no further call; waits for the one under way."""
+        self._open = False
+        with self._one_at_a_time:
+            pass
 
     @property
     def now(self) -> datetime:
@@ -63,15 +107,48 @@ class StoreHistory:
         if not spans:
             return []
         keys, froms, tos = zip(*((key, span[0], span[1]) for key, span in spans.items()), strict=True)
-        cursor = driver(self._connection).cursor()
-        cursor.execute(
+        # OFFSET 0 keeps the planner at one look into the index a key, however many keys and demands there are (P9).
+        query = (
             f"SELECT {what} FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[]) AS s (key, since, until) "
-            f'JOIN demand d ON d.{_SUBJECTS[subject]} = s.key COLLATE "C" AND d.submitted_at >= s.since AND d.submitted_at < s.until '
-            f"WHERE {_LIVE} {tail}",
-            (list(keys), list(froms), list(tos)),
+            f'CROSS JOIN LATERAL (SELECT * FROM demand d WHERE d.{_SUBJECTS[subject]} = s.key COLLATE "C" '
+            f"AND d.submitted_at >= s.since AND d.submitted_at < s.until AND {_LIVE} OFFSET 0) d {tail}"
         )
+        with self._one_at_a_time:
+            if not self._open:
+                raise PluginError(
+                    "history was asked after its evaluation had ended (expected within the rule's time limit); "
+                    "let the rule end in time",
+                    code=Code.PLUGIN_TIMEOUT,
+                )
+            try:
+                return _fetched(self._connection, query, (list(keys), list(froms), list(tos)))
+            except HubError as exc:
+                self.failed = exc
+                raise
+
+
+def limit_statements(connection: Connection, seconds: float | None) -> None:
+    """Cuts off statements that take longer, until the savepoint or transaction ends; None takes the limit away again."""
+    connection.execute(
+        text(
+            f"SET LOCAL statement_timeout = {'DEFAULT' if seconds is None else max(1, round(seconds * 1000))}"
+        )
+    )
+
+
+def _fetched(connection: Connection, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    cursor = driver(connection).cursor()
+    try:
+        cursor.execute(query, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
-        return rows
+    except psycopg.errors.QueryCanceled as exc:
+        raise PluginError(
+            "history: a rule's question took longer than a rule may take (expected seconds); narrow its keys or spans",
+            code=Code.PLUGIN_TIMEOUT,
+        ) from exc
+    except psycopg.Error as exc:
+        raise explain(exc) from exc
+    return rows
 
 
 def facts(row: Sequence[Any]) -> DemandFacts:
@@ -83,10 +160,37 @@ def facts_of(
     connection: Connection, demand_ids: Sequence[str], *, live_only: bool = True
 ) -> list[DemandFacts]:
     """The facts of these demands, ascending by id; the deleted and void are left out unless asked for."""
-    cursor = driver(connection).cursor()
     where = f" AND {_LIVE}" if live_only else ""
-    cursor.execute(
-        f"SELECT {_FACTS} FROM demand d WHERE d.demand_id = ANY(%s){where} ORDER BY d.demand_id",
-        (list(demand_ids),),
+    rows = _fetched(
+        connection,
+        f"SELECT {_FACTS} FROM unnest(%s::text[]) AS s (id) CROSS JOIN LATERAL "
+        f'(SELECT * FROM demand d WHERE d.demand_id = s.id COLLATE "C"{where} OFFSET 0) d ORDER BY d.demand_id',
+        (sorted(set(demand_ids)),),
     )
-    return [facts(row) for row in cursor]
+    return [facts(row) for row in rows]
+
+
+def former_facts(connection: Connection, now: Sequence[DemandFacts]) -> list[DemandFacts]:
+    """What these demands were before, each different state once: present title, text and status, former everything else.
+
+    A changed reporter, category or time moves a demand from one key of a rule to another, and both must be judged again.
+    """
+    by_id = {one.demand_id: one for one in now}
+    was = ", ".join(f"'{name}', h.was->'{name}'" for name in _FORMER)
+    rows = _fetched(
+        connection,
+        f"SELECT DISTINCT s.id, jsonb_build_object({was}) FROM unnest(%s::text[]) AS s (id) CROSS JOIN LATERAL "
+        '(SELECT was FROM demand_history h WHERE h.demand_id = s.id COLLATE "C" OFFSET 0) h ORDER BY 1, 2',
+        (sorted(by_id),),
+    )
+    found = []
+    for demand_id, was_then in rows:
+        known = {name: value for name, value in was_then.items() if value is not None}
+        cleared = {name: None for name, value in was_then.items() if value is None and name in _NULLABLE}
+        former = DemandFacts.model_validate({**dict(by_id[demand_id]), **known, **cleared})
+        if former != by_id[demand_id]:
+            found.append(former)
+    return found
+
+
+_NULLABLE = frozenset(name for name in _FORMER if DemandFacts.model_fields[name].default is None)

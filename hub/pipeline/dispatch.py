@@ -1,0 +1,395 @@
+"""Dispatch: turns issued warnings into orders (交办单), each with its ledger row and its message in one transaction.
+
+What its own platform or an order of ours has in hand already is cited, never assigned again (R73). Of a 举报 nothing leaves the
+handling office (P8).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hub.clock import COUNTY_ZONE
+from hub.errors import Code, HubError, NotFound, StateConflict, StoreError
+from hub.model.calendar import Due, working_days_due
+from hub.model.codes import Level, OrderState, SignalState, Urgency
+from hub.model.demand import DemandFacts
+from hub.model.ids import new_ulid
+from hub.model.report import Problem, Report
+from hub.model.warning import OrderMessage, OrderView, SignalView, WarningMessage, WarningView
+from hub.pipeline.deps import PipelineDeps, logged
+from hub.pipeline.routing import Directory, Matter, Route, choose
+from hub.store import config, orders, outbox, signals, warnings
+from hub.store.chain import write_audit
+from hub.store.engine import Connection
+from hub.store.history import facts_of
+from hub.store.outbox import NewMessage
+
+ORDER_PREFIX = "J"
+DUE_WORKING_DAYS = 1
+DUE_BASIS = "R68：单一单位承办，自交办次日起1个工作日内将处理结果反馈至处置办理股室"
+REPLY_FIELDS = ("is_true", "is_solved", "handling", "public_reply", "attachments")
+RETURN_CODES = ("not_our_duty", "other_region", "legal_channel", "duplicate", "insufficient_facts")
+_NO_TEXT = "涉举报或廉政事项，内容仅由处置办理股室在系统内查阅"
+
+
+def run(deps: PipelineDeps) -> Report:
+    """Dispatches every issued warning that waits; safe to run again and beside itself.
+
+    Returns:
+        Counts ``orders`` and ``messages``; a problem for each warning that could not be dispatched and waits on (code
+        ``config_missing`` without a handling office).
+
+    Raises:
+        StoreError: The database failed; what was committed before stands.
+    """
+    started_at = deps.clock.now()
+    counts = {"orders": 0, "messages": 0}
+    problems: list[Problem] = []
+    skip: set[str] = set()
+    while True:
+        where = "dispatch"
+        try:
+            with deps.store.begin() as connection:
+                warning = warnings.next_undispatched(connection, skip)
+                if warning is None:
+                    break
+                where = f"warning {warning.warning_no}"
+                skip.add(warning.warning_id)
+                done = _Dispatcher(deps, connection).warning(warning)
+        except StoreError:
+            raise
+        except HubError as exc:
+            problems.append(Problem(where=where, code=str(exc.code), message=exc.message))
+        else:
+            counts["orders"] += done.order is not None
+            counts["messages"] += done.messages
+            problems += done.problems
+    report = Report(step="dispatch", counts=counts, problems=tuple(problems))
+    return logged(deps, report, started_at)
+
+
+def order_for_demand(deps: PipelineDeps, demand_id: str, organisation: str | None, by: str) -> OrderView:
+    """An order straight from a demand; asked again it is the order that stands.
+
+    Args:
+        organisation: Code of the host; None lets routing choose. A protected demand (举报) goes to the handling office whatever
+            is given.
+        by: Who hands it in; kept in the audit log.
+
+    Raises:
+        NotFound: There is no such demand, or no such organisation.
+        StateConflict: Its platform has assigned it already (R73), or an order to another organisation stands.
+        ConfigError: No handling office is configured and nobody else is to act.
+    """
+    with deps.store.begin() as connection:
+        return _Dispatcher(deps, connection).demand(demand_id, organisation, by)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    order: OrderView | None = None
+    messages: int = 0
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where an order comes from, and what is said of it."""
+
+    kind: str
+    origin_id: str
+    level: Level
+    rule: str
+    why: str
+    actor: str
+    warning_no: str | None = None
+
+
+class _Dispatcher:
+    """Dispatches one warning or demand in the caller's transaction."""
+
+    def __init__(self, deps: PipelineDeps, connection: Connection) -> None:
+        self.deps, self.connection = deps, connection
+        self.now = deps.clock.now()
+        self.directory = Directory(config.organisations(connection), config.routing(connection))
+
+    def warning(self, warning: WarningView) -> _Done:
+        """Makes what the warning calls for, and notes that it was dispatched."""
+        signal = signals.get(self.connection, warning.signal_id)
+        demands = self._demands(signal.demand_ids)
+        if signal.state is SignalState.MERGED or not demands:
+            why = f"signal merged into {signal.merged_into}" if demands else "its demands are gone"
+            self._revoke(warning, why)
+            return _Done()
+        matter = Matter(demands, warning.rule_id, signal.labels)
+        orders.lock_demands(self.connection, [one.demand_id for one in demands])
+        cited = self._in_hand(demands)
+        open_ones = [one for one in demands if one.demand_id not in cited]
+        route = choose(
+            matter if matter.protected or not open_ones else Matter(open_ones, matter.rule_id, matter.labels),
+            self.directory,
+            self.deps.plugins,
+        )
+        origin = self._origin(warning, signal)
+        if open_ones:
+            done = self._order(origin, route, matter, open_ones, cited)
+        else:
+            done = self._cite(warning, origin, route, cited)
+        warnings.dispatched(self.connection, warning.warning_id, self.now)
+        return done
+
+    def demand(self, demand_id: str, organisation: str | None, by: str) -> OrderView:
+        """The order about one demand, made now or standing."""
+        demands = self._demands([demand_id])
+        if not demands:
+            raise NotFound(
+                f"demand {demand_id!r}: not found, deleted or void (expected one of `hub demand list`); check the id",
+                code=Code.NOT_FOUND,
+            )
+        orders.lock_demands(self.connection, [demand_id])
+        one, matter = demands[0], Matter(demands)
+        standing = orders.of_demands(self.connection, [demand_id]).get(demand_id)
+        if standing is not None:
+            return _same_or_refused(standing, organisation, one)
+        if one.assigned_no is not None:
+            raise StateConflict(
+                f"demand {one.demand_no}: its own platform has assigned it as {one.assigned_no} (expected one that nobody has in "
+                "hand, R73); oversee that order instead",
+                code=Code.STATE_CONFLICT,
+            )
+        route = self._wanted(organisation, by, matter)
+        level = {Urgency.NORMAL: Level.NOTICE, Urgency.URGENT: Level.SERIOUS}.get(one.urgency, Level.GRAVE)
+        origin = _Origin("demand", demand_id, level, "人工交办", "由处置办理股室直接交办", by)
+        done = self._order(origin, route, matter, demands, {})
+        if done.order is None:
+            raise StateConflict(
+                f"demand {one.demand_no}: an order to {route.organisation.code} was returned or withdrawn (expected none); hand it to "
+                "another organisation",
+                code=Code.STATE_CONFLICT,
+            )
+        return done.order
+
+    def _wanted(self, organisation: str | None, by: str, matter: Matter) -> Route:
+        if organisation is None or matter.protected:
+            return choose(matter, self.directory, self.deps.plugins)
+        if organisation not in self.directory.organisations:
+            known = ", ".join(sorted(self.directory.organisations)) or "none"
+            raise NotFound(
+                f"organisation {organisation!r}: not found or no longer in use (expected one of {known}); check the code",
+                code=Code.NOT_FOUND,
+            )
+        return Route(self.directory.organisations[organisation], f"person {by}")
+
+    def _demands(self, demand_ids: Sequence[str]) -> list[DemandFacts]:
+        found = facts_of(self.connection, demand_ids)
+        return sorted(found, key=lambda one: (one.submitted_at, one.demand_id))
+
+    def _in_hand(self, demands: Sequence[DemandFacts]) -> dict[str, dict[str, str]]:
+        """For each demand that is assigned already what a message cites of it (R73)."""
+        standing = orders.of_demands(self.connection, [one.demand_id for one in demands])
+        cited: dict[str, dict[str, str]] = {}
+        for one in demands:
+            if one.assigned_no is not None:
+                cited[one.demand_id] = {"demand_no": one.demand_no, "assigned_no": one.assigned_no}
+                if one.deadline_at is not None:
+                    cited[one.demand_id]["deadline_at"] = one.deadline_at.astimezone(COUNTY_ZONE).isoformat()
+            elif one.demand_id in standing:
+                cited[one.demand_id] = {
+                    "demand_no": one.demand_no,
+                    "order_no": standing[one.demand_id].order_no,
+                }
+        return cited
+
+    def _origin(self, warning: WarningView, signal: SignalView) -> _Origin:
+        entry = self.deps.plugins.rules.get(warning.rule_id)
+        rule = f"{warning.rule_id} {entry.cls.title}" if entry is not None else warning.rule_id
+        return _Origin(
+            "warning",
+            warning.warning_id,
+            warning.level,
+            rule,
+            signal.summary,
+            signals.SYSTEM,
+            warning.warning_no,
+        )
+
+    def _order(
+        self,
+        origin: _Origin,
+        route: Route,
+        matter: Matter,
+        demands: Sequence[DemandFacts],
+        cited: Mapping[str, dict[str, str]],
+    ) -> _Done:
+        """Order, ledger row, message and audit line: all of them or none."""
+        due = working_days_due(self.now, DUE_WORKING_DAYS, self.deps.calendar, DUE_BASIS)
+        order = OrderView(
+            order_id=new_ulid(int(self.now.timestamp() * 1000)),
+            order_no=self.deps.numbers.take(ORDER_PREFIX, self.now, 1)[0],
+            origin=origin.kind,
+            origin_id=origin.origin_id,
+            organisation=route.organisation.code,
+            role="host",
+            level=origin.level,
+            state=OrderState.CREATED,
+            routed_by=route.by,
+            revision=1,
+            created_at=self.now,
+            due_at=due.at,
+            due_basis=due.basis,
+            due_provisional=due.provisional,
+        )
+        if not orders.add(self.connection, order, [one.demand_id for one in demands]):
+            return _Done(problems=route.problems)
+        orders.register(
+            self.connection,
+            self.deps.chain.salted_digest,
+            self.now,
+            self.now.astimezone(COUNTY_ZONE).year,
+            order,
+            watch=int(demands[0].watch),
+            matter_text=_matter_text(origin, matter, demands),
+        )
+        body = self._order_body(order, origin, route, matter, demands, list(cited.values()), due)
+        self._send(order.organisation, "order.created", body, order.order_id)
+        self._audit(
+            origin.actor,
+            "order.create",
+            f"order {order.order_no}",
+            {"origin": origin.kind, "organisation": order.organisation, "routed_by": order.routed_by},
+        )
+        return _Done(order, 1, route.problems)
+
+    def _order_body(
+        self,
+        order: OrderView,
+        origin: _Origin,
+        route: Route,
+        matter: Matter,
+        demands: Sequence[DemandFacts],
+        cited: Sequence[dict[str, str]],
+        due: Due,
+    ) -> OrderMessage:
+        return OrderMessage(
+            order_no=order.order_no,
+            revision=order.revision,
+            role=order.role,
+            level=order.level,
+            organisation=order.organisation,
+            organisation_name=route.organisation.name,
+            warning_no=origin.warning_no,
+            rule=origin.rule,
+            why=_NO_TEXT if matter.protected else origin.why,
+            demands=tuple(_shown(one, matter.protected) for one in demands),
+            cited=tuple(cited),
+            due_at=due.at,
+            due_basis=due.basis,
+            due_provisional=due.provisional,
+            reply_fields=REPLY_FIELDS,
+            return_codes=RETURN_CODES,
+            contact=self.deps.contact or None,
+            created_at=self.now,
+        )
+
+    def _cite(
+        self, warning: WarningView, origin: _Origin, route: Route, cited: Mapping[str, dict[str, str]]
+    ) -> _Done:
+        """A warning about demands that are all in hand: the organisation is told, nobody gets another order."""
+        body = WarningMessage(
+            warning_no=warning.warning_no,
+            level=warning.level,
+            organisation=route.organisation.code,
+            organisation_name=route.organisation.name,
+            rule=origin.rule,
+            why=_NO_TEXT if route.by == "protected" else origin.why,
+            cited=tuple(cited.values()),
+            contact=self.deps.contact or None,
+            created_at=self.now,
+        )
+        self._send(route.organisation.code, "warning.issued", body, None)
+        self._audit(
+            origin.actor,
+            "warning.cite",
+            f"warning {warning.warning_no}",
+            {"organisation": route.organisation.code, "routed_by": route.by, "cited": len(cited)},
+        )
+        return _Done(None, 1, route.problems)
+
+    def _revoke(self, warning: WarningView, why: str) -> None:
+        warnings.revoke(self.connection, warning.warning_id)
+        warnings.dispatched(self.connection, warning.warning_id, self.now)
+        self._audit(signals.SYSTEM, "warning.revoke", f"warning {warning.warning_no}", {"why": why})
+
+    def _send(
+        self, organisation: str, event_type: str, body: OrderMessage | WarningMessage, order_id: str | None
+    ) -> None:
+        message_id = f"msg_{new_ulid(int(self.now.timestamp() * 1000))}"
+        message = NewMessage(organisation, event_type, canonical_json(body), self.now, order_id, message_id)
+        outbox.enqueue(self.connection, [message])
+
+    def _audit(self, actor: str, action: str, subject: str, detail: dict[str, Any]) -> None:
+        # Always the last of a transaction: whoever writes the audit log holds its lock until the commit.
+        write_audit(
+            self.connection,
+            self.deps.chain.salted_digest,
+            self.now,
+            actor=actor,
+            action=action,
+            subject=subject,
+            detail=detail,
+        )
+
+
+def canonical_json(body: OrderMessage | WarningMessage) -> bytes:
+    """The body as UTF-8 JSON with sorted names: the same message has the same bytes on every machine."""
+    plain = body.model_dump(mode="json")
+    return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _same_or_refused(standing: OrderView, organisation: str | None, one: DemandFacts) -> OrderView:
+    if organisation in (None, standing.organisation) or standing.routed_by == "protected":
+        return standing
+    raise StateConflict(
+        f"demand {one.demand_no}: order {standing.order_no} to {standing.organisation} stands (expected none, R73); let that one be "
+        "returned or withdrawn first",
+        code=Code.STATE_CONFLICT,
+    )
+
+
+def _shown(one: DemandFacts, protected: bool) -> dict[str, Any]:
+    """What a department sees of a demand: masked, without anything that finds the person again."""
+    if protected:
+        return {"demand_no": one.demand_no}
+    shown = {
+        "demand_no": one.demand_no,
+        "source_no": one.source_no,
+        "channel": one.channel,
+        "submitted_at": _local(one.submitted_at),
+        "demand_type": one.demand_type.value,
+        "title": one.title,
+        "text": one.text,
+        "category": one.category,
+        "region_code": one.region_code,
+        "item_code": one.item_code,
+        "item_name": one.item_name,
+        "case_no": one.case_no,
+    }
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _local(moment: datetime) -> str:
+    return moment.astimezone(COUNTY_ZONE).isoformat()
+
+
+def _matter_text(origin: _Origin, matter: Matter, demands: Sequence[DemandFacts]) -> str:
+    """涉及事项, as the ledger keeps it for ever: masked, and of a protected matter nothing."""
+    if matter.protected:
+        return _NO_TEXT
+    first = demands[0]
+    about = first.item_name or first.category or first.title
+    more = f"等{len(demands)}件" if len(demands) > 1 else ""
+    return f"{origin.rule}：{about[:200]}{more}"

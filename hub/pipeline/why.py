@@ -1,0 +1,96 @@
+"""Why a warning was issued, and whether the same demands still say the same (P6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hub.errors import Code, NotFound
+from hub.model.demand import DemandFacts
+from hub.model.warning import SignalDraft, SignalView, WarningView
+from hub.pipeline import episodes
+from hub.pipeline.deps import PipelineDeps
+from hub.pipeline.evaluate import drafts_of, ready_rule
+from hub.sdk.rules import AffectedKey
+from hub.store import signals, warnings
+from hub.store.config import RuleSetting
+from hub.store.history import facts_of
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Everything that explains a signal.
+
+    Attributes:
+        warning: Issued for it, or None.
+        demands: Its demands, the oldest first, masked; deleted and void ones included.
+    """
+
+    signal: SignalView
+    rule_title: str
+    warning: WarningView | None
+    demands: tuple[DemandFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """What the rule says now, with the version of it that is installed and the parameters that the signal keeps.
+
+    Attributes:
+        differs: Names of what is not the same; ``condition`` when it no longer holds at all. Empty: the same answer.
+        draft: What it says now, None when it says nothing.
+    """
+
+    differs: tuple[str, ...]
+    draft: SignalDraft | None
+
+    @property
+    def same(self) -> bool:
+        return not self.differs
+
+
+def why(deps: PipelineDeps, number: str) -> Why:
+    """Why that warning (its number) or signal (its id) stands.
+
+    Raises:
+        NotFound: There is neither a warning nor a signal of that name.
+    """
+    with deps.store.begin() as connection:
+        try:
+            signal_id = warnings.find(connection, number).signal_id
+        except NotFound:
+            signal_id = number
+        signal = signals.get(connection, signal_id)
+        entry = deps.plugins.rules.get(signal.rule_id)
+        demands = facts_of(connection, signal.demand_ids, live_only=False)
+        return Why(
+            signal,
+            entry.cls.title if entry is not None else signal.rule_id,
+            warnings.of_signal(connection, signal_id),
+            tuple(sorted(demands, key=lambda one: (one.submitted_at, one.demand_id))),
+        )
+
+
+def recompute(deps: PipelineDeps, signal_id: str) -> Recomputed:
+    """Lets the rule judge a signal's key again from the stored demands; writes nothing.
+
+    Raises:
+        NotFound: There is no such signal, or its rule is not installed.
+        PluginError: The rule failed.
+    """
+    now = deps.clock.now()
+    with deps.store.begin() as connection:
+        signal = signals.get(connection, signal_id)
+        if signal.rule_id not in deps.plugins.rules:
+            raise NotFound(
+                f"rule {signal.rule_id}: no loaded plugin brings it (expected the one that raised signal {signal_id}); install it",
+                code=Code.NOT_FOUND,
+            )
+        rule = ready_rule(deps, signal.rule_id, RuleSetting(params=signal.params))
+        key = AffectedKey(signal.key, signal.window_from, signal.window_to)
+        drafts = drafts_of(deps, connection, now, rule, [key]).get(signal.key, [])
+        kept = episodes.plan([signal], drafts, rule.scope(key)).kept
+    if not kept:
+        return Recomputed(("condition",), None)
+    draft = kept[0][1]
+    seen = episodes.evidence(rule, draft, historical=signal.historical)
+    return Recomputed(tuple(episodes.differences(signal, seen)), draft)

@@ -1,0 +1,333 @@
+"""Organisations, endpoints, routing and rules: imported from a document, each version kept (design decision 13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from hub.errors import Code, ConfigError
+from hub.model.config import ConfigDocument, EndpointEntry, MatchField, RuleEntry
+from hub.sdk.notify import Endpoint
+from hub.sdk.rules import RuleParams, WarningRule
+from hub.seal import Sealer
+from hub.store import endpoints as endpoint_store
+from hub.store import work
+from hub.store.chain import Digest, canonical, write_audit
+from hub.store.tables import config_version, endpoint, organisation, routing_rule, rule_params
+
+_LOCK = 0x636F6E66  # "conf": one document at a time over all processes
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """A unit that may receive orders."""
+
+    code: str
+    name: str
+    level: str
+    aliases: tuple[str, ...]
+    handling_office: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingRule:
+    """One line of the routing table."""
+
+    routing_id: str
+    matches: Mapping[MatchField, tuple[str, ...]]
+    organisation: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSetting:
+    """How a rule is set now; version 0 is the rule's own defaults."""
+
+    version: int = 0
+    params: Mapping[str, Any] | None = None
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What applying a document did.
+
+    Attributes:
+        version: The configuration's version that stands now.
+        new: Whether it is a new one; False when the document was applied already.
+        rejudged: Rules whose parameters changed: every stored demand waits for them again.
+        renewed_secrets: Endpoints whose secrets were read anew.
+    """
+
+    version: int
+    new: bool
+    rejudged: tuple[str, ...] = ()
+    renewed_secrets: tuple[str, ...] = ()
+
+
+def organisations(connection: Connection) -> dict[str, Organisation]:
+    """Every organisation in use, by code."""
+    rows = connection.execute(select(organisation).where(organisation.c.active).order_by(organisation.c.code))
+    return {
+        row.code: Organisation(row.code, row.name, row.level, tuple(row.aliases), row.handling_office)
+        for row in rows
+    }
+
+
+def routing(connection: Connection) -> list[RoutingRule]:
+    """The routing table in the order in which it is asked."""
+    rows = connection.execute(
+        select(routing_rule).order_by(routing_rule.c.priority, routing_rule.c.routing_id)
+    )
+    return [
+        RoutingRule(
+            row.routing_id,
+            {MatchField(field): tuple(values) for field, values in row.matches.items()},
+            row.organisation,
+        )
+        for row in rows
+    ]
+
+
+def rule_settings(connection: Connection, now: datetime) -> dict[str, RuleSetting]:
+    """The latest version of each rule's settings that is valid at ``now``; a rule that was never set is absent."""
+    rows = connection.execute(
+        text(
+            "SELECT DISTINCT ON (rule_id) rule_id, version, params, enabled FROM rule_params WHERE valid_from <= :now "
+            "ORDER BY rule_id, version DESC"
+        ),
+        {"now": now},
+    )
+    return {row.rule_id: RuleSetting(row.version, row.params, row.enabled) for row in rows}
+
+
+def current(connection: Connection) -> tuple[int, dict[str, Any]] | None:
+    """Version and document of the configuration that stands, None before the first."""
+    row = connection.execute(
+        select(config_version.c.version, config_version.c.document)
+        .order_by(config_version.c.version.desc())
+        .limit(1)
+    ).one_or_none()
+    return (row.version, row.document) if row is not None else None
+
+
+def apply(
+    connection: Connection,
+    document: ConfigDocument,
+    author: str,
+    sealer: Sealer,
+    secret: Callable[[str], str],
+    now: datetime,
+    *,
+    rules: Mapping[str, type[WarningRule]],
+    digest: Digest,
+) -> Applied:
+    """Makes the document the whole truth, in the caller's transaction; applying it again changes nothing.
+
+    What vanished is no longer in use, but rows that others point at stay. A rule whose parameters changed judges every
+    stored demand again. Secrets are sealed into their endpoint and stand nowhere else.
+
+    Args:
+        document: Checked by `hub.model.config.parse_document`.
+        author: Who answers for it; kept with the version.
+        secret: Name -> value; raises ConfigError where there is none.
+        rules: Rule id -> class, of the rules that are installed.
+        digest: Of the audit log, `hub.seal.ChainSalt.salted_digest`.
+
+    Raises:
+        ConfigError: A secret is missing or no signing secret, a rule is unknown or refuses its parameters.
+    """
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    settings = [(entry, checked_params(rules, entry)) for entry in document.rules]
+    secrets = {entry.id: tuple(secret(name) for name in entry.secrets) for entry in document.endpoints}
+    content = document.model_dump(mode="json")
+    fingerprint = sha256(canonical(content)).hexdigest()
+    last = connection.execute(
+        select(config_version.c.version, config_version.c.digest)
+        .order_by(config_version.c.version.desc())
+        .limit(1)
+    ).one_or_none()
+    if last is not None and last.digest == fingerprint:
+        renewed = _renew_secrets(connection, sealer, document.endpoints, secrets, last.version)
+        return Applied(last.version, False, renewed_secrets=renewed)
+    version: int = connection.execute(
+        config_version.insert()
+        .values(digest=fingerprint, author=author, applied_at=now, document=content)
+        .returning(config_version.c.version)
+    ).scalar_one()
+    _write_organisations(connection, document, version)
+    for entry in document.endpoints:
+        _put(connection, sealer, entry, secrets[entry.id], version)
+    named = [entry.id for entry in document.endpoints]
+    connection.execute(
+        endpoint.update()
+        .where(endpoint.c.endpoint_id.not_in(named), endpoint.c.active)
+        .values(active=False, config_version=version)
+    )
+    _write_routing(connection, document, version)
+    changed = _write_rules(connection, settings, author, now)
+    if changed:
+        work.enqueue_all_demands(connection, changed)
+    write_audit(
+        connection,
+        digest,
+        now,
+        actor=author,
+        action="config.apply",
+        subject=f"configuration {version}",
+        detail={"rejudged": changed},
+    )
+    return Applied(version, True, tuple(changed), tuple(named))
+
+
+def checked_params(rules: Mapping[str, type[WarningRule]], entry: RuleEntry) -> dict[str, Any]:
+    """The parameters that an entry names, as its rule reads them; defaults are left out.
+
+    Raises:
+        ConfigError: The rule is not installed and not disabled, or refuses them.
+    """
+    rule = rules.get(entry.rule_id)
+    if rule is None:
+        if not entry.enabled:
+            return dict(entry.params)
+        raise ConfigError(
+            f"rules: no plugin brings rule {entry.rule_id!r} (installed: {', '.join(sorted(rules)) or 'none'}); install its "
+            "plugin, correct the id, or set enabled: false",
+            code=Code.CONFIG_INVALID,
+        )
+    return read_params(rule, entry.params).model_dump(mode="json", exclude_unset=True)
+
+
+def read_params(rule: type[WarningRule], params: Mapping[str, Any]) -> RuleParams:
+    """The rule's parameters out of what is stored.
+
+    Raises:
+        ConfigError: The rule refuses them (code ``config_invalid``).
+    """
+    try:
+        return rule.Params.model_validate(params)
+    except ValidationError as exc:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in error['loc']) or 'params'}: {error['msg'].removeprefix('Value error, ')}"
+            for error in exc.errors(include_input=False, include_url=False, include_context=False)
+        )
+        raise ConfigError(
+            f"rule {rule.rule_id}: its parameters are not usable: {faults}; correct them under `rules:` and run `hub config apply`",
+            code=Code.CONFIG_INVALID,
+        ) from None
+
+
+def _write_organisations(connection: Connection, document: ConfigDocument, version: int) -> None:
+    for entry in document.organisations:
+        values = {
+            "name": entry.name,
+            "level": entry.level.value,
+            "aliases": list(entry.aliases),
+            "handling_office": entry.handling_office,
+            "active": True,
+            "config_version": version,
+        }
+        connection.execute(
+            insert(organisation)
+            .values(code=entry.code, **values)
+            .on_conflict_do_update(index_elements=[organisation.c.code], set_=values)
+        )
+    named = [entry.code for entry in document.organisations]
+    connection.execute(
+        organisation.update()
+        .where(organisation.c.code.not_in(named), organisation.c.active)
+        .values(active=False, handling_office=False, config_version=version)
+    )
+
+
+def _put(
+    connection: Connection, sealer: Sealer, entry: EndpointEntry, secrets: Sequence[str], version: int
+) -> None:
+    made = Endpoint(entry.id, entry.organisation, entry.kind, entry.url, tuple(secrets), entry.timeout_s)
+    endpoint_store.put(connection, sealer, made, config_version=version)
+
+
+def _renew_secrets(
+    connection: Connection,
+    sealer: Sealer,
+    entries: Sequence[EndpointEntry],
+    secrets: Mapping[str, tuple[str, ...]],
+    version: int,
+) -> tuple[str, ...]:
+    """Reads secrets anew whose values changed under their names; one that was rotated since keeps the newer beside it."""
+    rows = connection.execute(select(endpoint.c.endpoint_id, endpoint.c.sealed_secrets))
+    stored = {
+        row.endpoint_id: set(endpoint_store.open_secrets(sealer, row.endpoint_id, bytes(row.sealed_secrets)))
+        for row in rows
+    }
+    renewed = []
+    for entry in entries:
+        if not set(secrets[entry.id]) <= stored.get(entry.id, set()):
+            _put(connection, sealer, entry, secrets[entry.id], version)
+            renewed.append(entry.id)
+    return tuple(renewed)
+
+
+def _write_routing(connection: Connection, document: ConfigDocument, version: int) -> None:
+    connection.execute(
+        routing_rule.delete()
+    )  # nothing points at these rows; the document keeps what they were
+    if document.routing:
+        connection.execute(
+            routing_rule.insert(),
+            [
+                {
+                    "routing_id": entry.id,
+                    "priority": entry.priority,
+                    "matches": {field.value: list(values) for field, values in entry.matches.items()},
+                    "organisation": entry.organisation,
+                    "config_version": version,
+                }
+                for entry in document.routing
+            ],
+        )
+
+
+def _write_rules(
+    connection: Connection,
+    settings: Sequence[tuple[RuleEntry, dict[str, Any]]],
+    author: str,
+    now: datetime,
+) -> list[str]:
+    """Writes a new version of each rule whose setting changed; those that must judge again."""
+    before = {
+        row.rule_id: RuleSetting(row.version, row.params, row.enabled)
+        for row in connection.execute(
+            text(
+                "SELECT DISTINCT ON (rule_id) rule_id, version, params, enabled FROM rule_params ORDER BY rule_id, version DESC"
+            )
+        )
+    }
+    wanted = {entry.rule_id: (params, entry.enabled, entry.reason) for entry, params in settings}
+    for rule_id in before.keys() - wanted.keys():
+        wanted[rule_id] = ({}, True, "no longer in the document: back to the rule's defaults")
+    again = []
+    for rule_id, (params, enabled, reason) in sorted(wanted.items()):
+        was = before.get(rule_id, RuleSetting())
+        if (was.params or {}) == params and was.enabled == enabled:
+            continue
+        connection.execute(
+            rule_params.insert().values(
+                rule_id=rule_id,
+                version=was.version + 1,
+                params=params,
+                enabled=enabled,
+                author=author,
+                reason=reason,
+                valid_from=now,
+            )
+        )
+        if enabled:
+            again.append(rule_id)
+    return again

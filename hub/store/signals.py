@@ -1,0 +1,226 @@
+"""Signals: one row an episode of one rule and key; evidence follows the demands, triage is a person's or the rule's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from zlib import crc32
+
+import psycopg
+from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import DBAPIError
+
+from hub.errors import Code, NotFound
+from hub.model.codes import SignalState
+from hub.model.warning import SignalView
+from hub.store.engine import explain
+from hub.store.tables import signal
+
+SYSTEM = "system"
+GONE = "condition no longer holds"
+
+EVIDENCE = (
+    "rule_version",
+    "params",
+    "level",
+    "historical",
+    "window_from",
+    "window_to",
+    "metric",
+    "value",
+    "threshold",
+    "baseline",
+    "demand_ids",
+    "reporters",
+    "summary",
+    "auto_issue",
+    "labels",
+)
+"""The columns that follow the stored demands; the others say who the signal is and what triage made of it."""
+
+_LOCK_SPACE = 0x5347  # first key of the two-key advisory lock; the second is a bucket of keys
+_BUCKETS = 1024  # bounds the lock table, however many keys a batch has
+
+Evidence = Mapping[str, Any]
+
+
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """What is done within is undone when the block raises; the transaction goes on.
+
+    Raises:
+        StoreError: The database refused something within.
+    """
+    try:
+        with connection.begin_nested():
+            yield
+    except (DBAPIError, psycopg.Error) as exc:
+        raise explain(exc) from exc
+
+
+def lock_keys(connection: Connection, keys: Iterable[tuple[str, str]]) -> None:
+    """Lets nobody else judge these (rule id, key) until the transaction ends.
+
+    Every process takes its buckets in the same order, so that two never wait for each other.
+    """
+    buckets = sorted({crc32(f"{rule_id}\0{key}".encode()) % _BUCKETS for rule_id, key in keys})
+    lock_buckets(connection, _LOCK_SPACE, buckets)
+
+
+def lock_buckets(connection: Connection, space: int, buckets: Sequence[int]) -> None:
+    """Takes advisory locks one after the other, in the order given, until the transaction ends."""
+    connection.execute(
+        text("SELECT count(pg_advisory_xact_lock(:space, b)) FROM unnest(CAST(:buckets AS int[])) AS b"),
+        {"space": space, "buckets": list(buckets)},
+    )
+
+
+def known_keys(
+    connection: Connection, rule_ids: Collection[str], keys: Collection[str]
+) -> dict[str, set[str]]:
+    """For each of these rules those of the keys that have a signal, whatever its state."""
+    rows = connection.execute(
+        text(
+            "SELECT DISTINCT rule_id, key FROM unnest(CAST(:rules AS text[])) AS r (rule_id) CROSS JOIN LATERAL "
+            "(SELECT key FROM signal s WHERE s.rule_id = r.rule_id AND s.key = ANY(CAST(:keys AS text[])) OFFSET 0) s"
+        ),
+        {"rules": sorted(rule_ids), "keys": sorted(keys)},
+    )
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(row.rule_id, set()).add(row.key)
+    return found
+
+
+def standing(connection: Connection, rule_id: str, keys: Collection[str]) -> dict[str, list[SignalView]]:
+    """For each key its signals that were not merged into another, the oldest first; locked until the transaction ends."""
+    rows = connection.execute(
+        select(signal)
+        .where(
+            signal.c.rule_id == rule_id,
+            signal.c.key == text("ANY(CAST(:keys AS text[]))").bindparams(keys=sorted(keys)),
+            signal.c.state != SignalState.MERGED,
+        )
+        .order_by(signal.c.signal_id)
+        .with_for_update()
+    )
+    found: dict[str, list[SignalView]] = {}
+    for row in rows:
+        found.setdefault(row.key, []).append(_view(row))
+    return found
+
+
+def add(connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Writes new open signals; each row has ``signal_id``, ``rule_id``, ``subject``, ``key`` and its `EVIDENCE`."""
+    if rows:
+        connection.execute(
+            signal.insert(),
+            [
+                {**row, "state": SignalState.OPEN.value, "first_seen_at": now, "last_seen_at": now}
+                for row in rows
+            ],
+        )
+
+
+def renew(
+    connection: Connection, signal_id: str, evidence: Evidence, now: datetime, *, reopen: bool = False
+) -> None:
+    """Writes what the rule sees now; ``reopen`` undoes the system's own dismissal."""
+    values: dict[str, Any] = {**evidence, "last_seen_at": now}
+    if reopen:
+        values |= {
+            "state": SignalState.OPEN.value,
+            "triaged_at": None,
+            "triaged_by": None,
+            "triage_verdict": None,
+            "triage_reason": None,
+        }
+    connection.execute(signal.update().where(signal.c.signal_id == signal_id).values(**values))
+
+
+def merge(connection: Connection, signal_id: str, into: str) -> None:
+    """Marks a signal as one with another; what triage said of it stays with it."""
+    connection.execute(
+        signal.update()
+        .where(signal.c.signal_id == signal_id)
+        .values(state=SignalState.MERGED.value, merged_into=into)
+    )
+
+
+def triage(
+    connection: Connection,
+    signal_id: str,
+    state: SignalState,
+    now: datetime,
+    *,
+    by: str,
+    verdict: str,
+    reason: str,
+) -> None:
+    """Writes what triage made of a signal."""
+    connection.execute(
+        signal.update()
+        .where(signal.c.signal_id == signal_id)
+        .values(
+            state=state.value, triaged_at=now, triaged_by=by, triage_verdict=verdict, triage_reason=reason
+        )
+    )
+
+
+def age(connection: Connection, signal_id: str) -> None:
+    """Marks a signal as historical: its demands have grown too old while it waited."""
+    connection.execute(signal.update().where(signal.c.signal_id == signal_id).values(historical=True))
+
+
+def get(connection: Connection, signal_id: str, *, lock: bool = False) -> SignalView:
+    """One signal; with ``lock`` nobody else changes it until the transaction ends.
+
+    Raises:
+        NotFound: There is none of that id.
+    """
+    statement = select(signal).where(signal.c.signal_id == signal_id)
+    row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
+    if row is None:
+        raise NotFound(
+            f"signal {signal_id!r}: not found (expected an id from `hub signal list`); check the id",
+            code=Code.NOT_FOUND,
+        )
+    return _view(row)
+
+
+def next_to_issue(
+    connection: Connection, skip: Collection[str], disabled_rules: Collection[str]
+) -> SignalView | None:
+    """The oldest open signal that its rule lets be issued by itself, locked; those that others hold are passed over."""
+    row = connection.execute(
+        select(signal)
+        .where(
+            signal.c.state == SignalState.OPEN,
+            signal.c.auto_issue,
+            ~signal.c.historical,
+            signal.c.signal_id.not_in(list(skip)),
+            signal.c.rule_id.not_in(list(disabled_rules)),
+        )
+        .order_by(signal.c.signal_id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).one_or_none()
+    return _view(row) if row is not None else None
+
+
+def event_times(connection: Connection, demand_ids: Sequence[str]) -> dict[str, datetime]:
+    """For each of these demands when it was submitted, aware UTC; a demand that does not stand is absent."""
+    rows = connection.execute(
+        text(
+            "SELECT d.demand_id, d.submitted_at FROM unnest(CAST(:ids AS text[])) AS s (id) CROSS JOIN LATERAL "
+            '(SELECT demand_id, submitted_at FROM demand WHERE demand_id = s.id COLLATE "C" OFFSET 0) d'
+        ),
+        {"ids": sorted(set(demand_ids))},
+    )
+    return {row.demand_id: row.submitted_at for row in rows}
+
+
+def _view(row: Any) -> SignalView:
+    return SignalView.model_validate(dict(row._mapping))
