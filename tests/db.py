@@ -35,12 +35,14 @@ def _server(bin_dir: Path | None) -> Iterator[PrivateServer]:
         # The server runs as another user when the tests run as root: that user must be able to reach the folder.
         Path(folder).chmod(0o711)
         server = PrivateServer(Path(folder) / "home", bin_dir=bin_dir, settings=FAST)
-        server.ensure()
-        template = Store(server.create_database(TEMPLATE))
-        migrate(template)
-        template.close()
-        yield server
-        server.destroy()
+        try:
+            server.ensure()
+            template = Store(server.create_database(TEMPLATE))
+            migrate(template)
+            template.close()
+            yield server
+        finally:
+            server.destroy()
 
 
 @pytest.fixture(scope="session")

@@ -135,6 +135,7 @@ class _Collector:
                 whole = self._land_all(lander, tracker, pages)
             if whole and tracker.final_differs():
                 self._commit_position(run_id, tracker.final())
+                tracker.committed = tracker.final()
         except StoreError as exc:
             # The database itself failed: nothing more can be written, not even the run's end.
             self._note(exc)

@@ -12,9 +12,12 @@ from pydantic import ValidationError
 
 from hub.clock import Clock, SystemClock
 from hub.errors import Code, ConfigError, HubError
+from hub.model.calendar import ChinaCalendar, WorkCalendar
+from hub.model.config import parse_document
 from hub.model.report import Problem, Report
 from hub.pipeline import collect, normalize
 from hub.pipeline.collect import CollectDeps, Progress, Source, Span
+from hub.pipeline.deps import PipelineDeps
 from hub.pipeline.intake import Intake
 from hub.plugins import PluginSet, load_plugins
 from hub.runtime import logs
@@ -22,14 +25,18 @@ from hub.runtime.config import Loaded
 from hub.runtime.keys import open_keys
 from hub.runtime.secrets import Secrets
 from hub.sdk.context import ChannelContext
-from hub.seal import Sealer, SearchKeys
+from hub.sdk.notify import Notifier
+from hub.seal import ChainSalt, Sealer, SearchKeys
 from hub.settings import ChannelConfig, HubSettings
+from hub.store import config
+from hub.store.config import Applied
 from hub.store.engine import Store
 from hub.store.gate import StoreGate
 from hub.store.migrate import migrate, require_schema
 from hub.store.numbers import Numbers
 
 if TYPE_CHECKING:
+    from hub.pipeline.deliver import DeliverDeps
     from hub.store.private import PrivateServer
 
 
@@ -129,6 +136,8 @@ class Hub:
         if ring is not self.sealer.ring:
             self.sealer.renew(ring)
             self.search_keys.renew(ring)
+            self.__dict__.pop("chain", None)
+            self.__dict__.pop("pipeline_deps", None)
 
     @cached_property
     def intake(self) -> Intake:
@@ -157,26 +166,26 @@ class Hub:
         Raises:
             ConfigError: No such name, its channel is not installed or broken, or its settings are wrong.
         """
-        config = self.settings.channels.get(instance)
-        if config is None:
+        configured = self.settings.channels.get(instance)
+        if configured is None:
             known = ", ".join(sorted(self.settings.channels)) or "none"
             raise ConfigError(
                 f"no channel named {instance!r} is configured (configured: {known}); add it under `channels:` in hub.yaml",
                 code=Code.CONFIG_MISSING,
             )
-        entry = self.plugins.channel(config.channel)
+        entry = self.plugins.channel(configured.channel)
         channel = entry.cls(
-            self._channel_settings(instance, config, entry.cls), self._context(instance, config)
+            self._channel_settings(instance, configured, entry.cls), self._context(instance, configured)
         )
         self._channels.append(channel)
-        return Source(channel, instance, f"{entry.distribution} {entry.version}", config.deferred)
+        return Source(channel, instance, f"{entry.distribution} {entry.version}", configured.deferred)
 
     def sources(self) -> tuple[dict[str, Source], list[Problem]]:
         """Every enabled configured channel that can be built, by instance; and why the others cannot."""
         ready: dict[str, Source] = {}
         problems: list[Problem] = []
-        for instance, config in sorted(self.settings.channels.items()):
-            if not config.enabled:
+        for instance, configured in sorted(self.settings.channels.items()):
+            if not configured.enabled:
                 continue
             try:
                 ready[instance] = self.source(instance)
@@ -184,9 +193,9 @@ class Hub:
                 problems.append(Problem(where=instance, code=str(exc.code), message=exc.message))
         return ready, problems
 
-    def _channel_settings(self, instance: str, config: ChannelConfig, channel: Any) -> Any:
+    def _channel_settings(self, instance: str, configured: ChannelConfig, channel: Any) -> Any:
         try:
-            return channel.Settings.model_validate(config.settings)
+            return channel.Settings.model_validate(configured.settings)
         except ValidationError as exc:
             faults = "; ".join(
                 f"{'.'.join(str(part) for part in error['loc']) or 'settings'}: {error['msg']}"
@@ -197,14 +206,14 @@ class Hub:
                 code=Code.CONFIG_INVALID,
             ) from None
 
-    def _context(self, instance: str, config: ChannelConfig) -> ChannelContext:
+    def _context(self, instance: str, configured: ChannelConfig) -> ChannelContext:
         return ChannelContext(
             instance=instance,
             secret=self.secrets.get,
             gate=self.gate,
             log=logs.get("channel", instance=instance),
             clock=self.clock,
-            zone=ZoneInfo(config.source_timezone),
+            zone=ZoneInfo(configured.source_timezone),
         )
 
     def collect(self, instance: str, span: Span = Span(), progress: Progress | None = None) -> list[Report]:
@@ -222,6 +231,110 @@ class Hub:
         ready, problems = self.sources()
         report = normalize.run(self.collect_deps, ready)
         return self._told(report.model_copy(update={"problems": (*report.problems, *problems)}))
+
+    @cached_property
+    def chain(self) -> ChainSalt:
+        return ChainSalt(self.keys.ring())
+
+    @cached_property
+    def pipeline_deps(self) -> PipelineDeps:
+        """What evaluate, triage and dispatch need."""
+        return PipelineDeps(
+            store=self.store,
+            clock=self.clock,
+            numbers=self.numbers,
+            sealer=self.sealer,
+            chain=self.chain,
+            plugins=self.plugins,
+            calendar=self.calendar,
+            settings=self.settings.evaluate,
+            contact=self.settings.county.contact,
+        )
+
+    @cached_property
+    def calendar(self) -> WorkCalendar:
+        """The county's working days: a plugin's, else the built-in calendar of China."""
+        provided: WorkCalendar | None = self.plugins.call_first("provide_calendar")
+        return provided if provided is not None else ChinaCalendar()
+
+    @cached_property
+    def deliver_deps(self) -> DeliverDeps:
+        """What delivering needs; notifiers that take settings get them here."""
+        from hub.builtin.webhook import WebhookNotifier
+        from hub.pipeline.deliver import DeliverDeps
+        from hub.pipeline.retries import RetrySchedule
+
+        delivery = self.settings.delivery
+        notifiers: dict[str, Notifier] = {}
+        for kind, entry in self.plugins.notifiers.items():
+            notifiers[kind] = (
+                WebhookNotifier(self.clock, allowed_networks=delivery.allowed_networks)
+                if entry.cls is WebhookNotifier
+                else entry.cls()
+            )
+        return DeliverDeps(
+            store=self.store,
+            notifiers=notifiers,
+            sealer=self.sealer,
+            clock=self.clock,
+            schedule=RetrySchedule(max_attempts=delivery.max_attempts),
+            concurrency=delivery.concurrency,
+            on_settled=self._delivery_settled,
+        )
+
+    def apply_config(
+        self, document: Mapping[str, Any] | str, author: str, where: str = "the document"
+    ) -> Applied:
+        """Imports a version of organisations, endpoints, routing and rules; see `hub.store.config.apply`.
+
+        Raises:
+            ConfigError: The document, a secret or a rule's parameters are not usable; nothing was changed.
+        """
+        parsed = parse_document(document, where)
+        self.renew_keys()
+        with self.store.begin() as connection:
+            return config.apply(
+                connection,
+                parsed,
+                author,
+                self.sealer,
+                self.secrets.get,
+                self.clock.now(),
+                rules={rule_id: entry.cls for rule_id, entry in self.plugins.rules.items()},
+                digest=self.chain.salted_digest,
+            )
+
+    def _delivery_settled(self, message_id: str, organisation: str, state: str) -> None:
+        self.plugins.call_each(
+            "on_delivery_settled", message_id=message_id, organisation=organisation, state=state
+        )
+
+    def evaluate(self) -> Report:
+        """Judges what waits by the rules; see `hub.pipeline.evaluate`."""
+        from hub.pipeline import evaluate
+
+        self.renew_keys()
+        return self._told(evaluate.run(self.pipeline_deps))
+
+    def triage(self) -> Report:
+        """Issues what may be issued without a person; see `hub.pipeline.triage`."""
+        from hub.pipeline import triage
+
+        return self._told(triage.run(self.pipeline_deps))
+
+    def dispatch(self) -> Report:
+        """Makes orders of issued warnings; see `hub.pipeline.dispatch`."""
+        from hub.pipeline import dispatch
+
+        self.renew_keys()
+        return self._told(dispatch.run(self.pipeline_deps))
+
+    def deliver(self) -> Report:
+        """Sends what is due; see `hub.pipeline.deliver`."""
+        from hub.pipeline import deliver
+
+        self.renew_keys()
+        return self._told(deliver.run(self.deliver_deps))
 
     def _told(self, report: Report) -> Report:
         self.plugins.call_each("on_run_finished", report=report)

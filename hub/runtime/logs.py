@@ -30,4 +30,4 @@ def configure(level: str = "info", form: str = "auto") -> None:
 
 def get(name: str, **fields: object) -> Any:
     """A logger bound to these fields."""
-    return structlog.get_logger(logger=name, **fields)
+    return structlog.get_logger(part=name, **fields)

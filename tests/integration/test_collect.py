@@ -247,8 +247,9 @@ def test_a_newest_first_source_that_fails_after_its_first_page_ends_with_every_r
         windows.append(window)
         return played(*pages)(window)
 
-    collect.run(deps, source(whole, clock, stream=stream))
+    second = one(collect.run(deps, source(whole, clock, stream=stream)))
     assert windows[0].since is None
+    assert second.position == position(deps.store)
     assert rows(deps.store, "SELECT count(*) FROM demand")[0][0] == 9
     assert datetime.fromisoformat(position(deps.store)) == START + timedelta(minutes=8)
 

@@ -1,0 +1,138 @@
+"""Killed at any point, or shared by two processes: the end state is that of one undisturbed process (P1, P2)."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hub.clock import SystemClock
+from hub.county.simulated import SimulatedCounty
+from hub.runtime import open_hub
+from hub.store.engine import Store
+from hub.store.private import PrivateServer
+from tests.db import TEMPLATE
+from tests.support.end_state import end_state
+
+ROOT = Path(__file__).resolve().parents[2]
+SEED = 4
+KILLS = 14
+
+
+@pytest.fixture
+def county(tmp_path: Path) -> Iterator[SimulatedCounty]:
+    with SimulatedCounty(tmp_path / "county", SystemClock(), seed=SEED) as running:
+        running.next_batch()
+        running.next_batch()
+        yield running
+
+
+def ready_hub(county: SimulatedCounty, server: PrivateServer, tmp_path: Path, name: str) -> tuple[Path, str]:
+    """A hub of its own on this county: small pages, one channel that normalizes later; its hub.yaml and database."""
+    url = server.create_database(f"e2e_{name}_{os.getpid()}", template=TEMPLATE)
+    document: dict[str, Any] = yaml.safe_load(county.config_file.read_text(encoding="utf-8"))
+    document |= {"home": str(tmp_path / name), "database_url": url}
+    document["channels"]["portal"] |= {"deferred": True}
+    document["channels"]["portal"]["settings"]["page_size"] = 7
+    document["channels"]["mailbox"]["settings"]["batch"] = 4
+    config = tmp_path / f"{name}.yaml"
+    config.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    with open_hub(config=config) as hub:
+        hub.apply_config(county.document(), "test")
+    return config, url
+
+
+def start(config: Path, *steps: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.support.worker", str(config), *steps],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(worker: subprocess.Popen[str]) -> None:
+    out, err = worker.communicate(timeout=120)
+    assert worker.returncode == 0, err
+    assert out.endswith("done\n")
+
+
+def state_of(url: str) -> dict[str, list[Any]]:
+    store = Store(url)
+    try:
+        return end_state(store)
+    finally:
+        store.close()
+
+
+@pytest.fixture
+def undisturbed(county: SimulatedCounty, wheel_server: PrivateServer, tmp_path: Path) -> dict[str, list[Any]]:
+    config, url = ready_hub(county, wheel_server, tmp_path, "undisturbed")
+    finish(start(config))
+    state = state_of(url)
+    assert state["orders"]
+    assert state["quarantine"]
+    assert {message[2] for message in state["messages"]} == {"delivered"}
+    for receiver in county.receivers.values():
+        receiver.effects.clear()
+    return state
+
+
+def test_a_process_killed_again_and_again_loses_nothing_and_doubles_nothing(
+    county: SimulatedCounty, wheel_server: PrivateServer, tmp_path: Path, undisturbed: dict[str, list[Any]]
+) -> None:
+    before = {code: set(receiver.effects) for code, receiver in county.receivers.items()}
+    config, url = ready_hub(county, wheel_server, tmp_path, "killed")
+    chance = random.Random(SEED)
+    killed = 0
+    for _ in range(KILLS):
+        worker = start(config)
+        assert worker.stdout is not None
+        worker.stdout.readline()  # it is up; from here on anything may be under way
+        time.sleep(chance.uniform(0.0, 0.9))
+        worker.send_signal(signal.SIGKILL)
+        worker.communicate()
+        killed += worker.returncode == -signal.SIGKILL
+    finish(start(config))
+    release_leases(url)
+    finish(start(config, "deliver"))
+    assert killed >= KILLS // 2
+    assert state_of(url) == undisturbed
+    happened = [
+        count
+        for code, receiver in county.receivers.items()
+        for message, count in receiver.effects.items()
+        if message not in before[code]
+    ]
+    assert happened == [1] * len(undisturbed["messages"])
+
+
+def release_leases(url: str) -> None:
+    """As if the time of a dead process's leases had passed."""
+    store = Store(url)
+    with store.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE outbox SET lease_until = now() - interval '1 s' WHERE state = 'waiting'"
+        )
+    store.close()
+
+
+def test_two_processes_at_once_end_like_one(
+    county: SimulatedCounty, wheel_server: PrivateServer, tmp_path: Path, undisturbed: dict[str, list[Any]]
+) -> None:
+    config, url = ready_hub(county, wheel_server, tmp_path, "shared")
+    workers = [start(config) for _ in range(2)]
+    for worker in workers:
+        finish(worker)
+    finish(start(config))
+    assert state_of(url) == undisturbed
