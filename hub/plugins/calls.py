@@ -48,10 +48,16 @@ class BoundedCall(Generic[ResultT]):
 
     def _run(self) -> None:
         try:
-            self._result = self._call()
-        except BaseException as exc:  # noqa: BLE001 - the boundary: whatever it is, the caller judges it
-            self._error = exc
-        finally:
+            try:
+                self._result = self._call()
+            except KeyboardInterrupt:
+                # Nobody pressed a key here: one that a plugin raises must not stop the hub.
+                self._error = RuntimeError("the call raised KeyboardInterrupt")
+            except BaseException as exc:  # noqa: BLE001 - the boundary: whatever it is, the caller judges it
+                self._error = exc
+            finally:
+                self._ended.set()
+        except CutOff:  # told to stop at the very moment at which it ended
             self._ended.set()
 
     @property

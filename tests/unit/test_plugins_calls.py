@@ -167,6 +167,7 @@ def test_a_busy_call_ends_after_it_was_cut_off():
     [
         (ValueError("张三"), PluginError, Code.PLUGIN_FAILED),
         (SystemExit("bye now"), PluginError, Code.PLUGIN_FAILED),
+        (KeyboardInterrupt("ctrl"), PluginError, Code.PLUGIN_FAILED),
         (ConnectionResetError("10.0.0.1"), SourceUnavailable, Code.SOURCE_UNREACHABLE),
         (TimeoutError("10.0.0.1"), SourceUnavailable, Code.SOURCE_TIMEOUT),
     ],
