@@ -26,6 +26,7 @@ from hub.sdk.readers.mail_wire import (
     WireLimits,
     folder_argument,
     folder_name,
+    wire_trouble,
 )
 
 AnswerT = TypeVar("AnswerT")
@@ -171,7 +172,7 @@ class MailSession:
                     code=Code.SOURCE_AUTH,
                 )
         except (imaplib.IMAP4.abort, OSError) as exc:
-            raise _away(self._place, "the login", _dropped(exc)) from None
+            raise _away(self._place, "the login", _dropped(wire_trouble(exc))) from None
         except imaplib.IMAP4.error as exc:
             raise self._login_refused(response_code(exc)) from None
         self._ask(wire.refresh_capabilities)
@@ -288,6 +289,8 @@ class MailSession:
         self._wire.untagged_responses.pop(command, None)
         try:
             answer, rows = self._ask(lambda: self._wire.uid(command, *arguments))
+        except LiteralTooLarge:
+            raise
         except imaplib.IMAP4.error as exc:
             raise MailRefused(response_code(exc) or "BAD") from None
         if answer != "OK":
@@ -301,11 +304,12 @@ class MailSession:
     def _ask(self, question: Callable[[], AnswerT]) -> AnswerT:
         try:
             return question()
-        except LiteralTooLarge:
-            raise
         except (imaplib.IMAP4.abort, OSError) as exc:
+            cause = wire_trouble(exc)
+            if isinstance(cause, LiteralTooLarge):
+                raise cause from None
             # The text of the exception may hold pieces of a mail: it is not passed on.
-            raise _dropped(exc) from None
+            raise _dropped(cause) from None
 
 
 _UID = re.compile(rb"\bUID (\d{1,10})\b")
@@ -329,7 +333,8 @@ def fetched(rows: Sequence[Any]) -> Iterator[tuple[bytes, bytes | None]]:
             continue
         quoted = _SECTION.search(told)
         if quoted is not None and content is None:
-            content = re.sub(rb"\\(.)", rb"\1", quoted.group(1) or b"")
+            # NIL is how Dovecot says that the mail is gone since the search.
+            content = None if quoted.group(1) is None else re.sub(rb"\\(.)", rb"\1", quoted.group(1))
             told = told[: quoted.start()] + told[quoted.end() :]
         yield told, content
         told, content = b"", None
@@ -442,12 +447,15 @@ def _connected(source: MailSource, ctx: ChannelContext, place: str) -> ImapWire:
             f"{place}: no greeting within {source.timeout_s:g} s (expected one of an IMAP server); check host, port and firewall",
             code=Code.SOURCE_TIMEOUT,
         ) from exc
-    except (OSError, ConnectionEnded) as exc:
+    except OSError as exc:
         raise SourceUnavailable(
             f"{place}: no connection ({type(exc).__name__}, expected an IMAP server); check host, port and whether the server runs",
             code=Code.SOURCE_UNREACHABLE,
         ) from exc
     except imaplib.IMAP4.error as exc:
+        cause = wire_trouble(exc)
+        if isinstance(cause, ConnectionEnded | AnswerTooLong):
+            raise _away(place, "the greeting", _dropped(cause)) from None
         raise _no_imap(place, source, exc) from None
 
 

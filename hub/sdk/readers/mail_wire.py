@@ -32,6 +32,16 @@ class AnswerTooLong(imaplib.IMAP4.abort):
     """One answer passes its limit of time or of bytes; the connection cannot be used any more."""
 
 
+def wire_trouble(exc: Exception) -> Exception:
+    """The error of our own socket that lies behind one of imaplib's, which wraps it in its own; else the error itself."""
+    seen: BaseException | None = exc
+    while seen is not None:
+        if isinstance(seen, LiteralTooLarge | ConnectionEnded | AnswerTooLong):
+            return seen
+        seen = seen.__context__
+    return exc
+
+
 @dataclass(frozen=True, slots=True)
 class WireLimits:
     """What one connection may cost.
