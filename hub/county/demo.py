@@ -16,7 +16,7 @@ from hub.model.report import Counts, Problem, Report
 from hub.pipeline import triage
 from hub.runtime import open_hub
 from hub.runtime.hub import Hub
-from hub.store import signals
+from hub.store import views
 
 CLERK = "demo:值班员"
 Say = Callable[[str], None]
@@ -106,9 +106,9 @@ def one_pass(hub: Hub, say: Say = lambda line: None) -> Pass:
 def decide_as_clerk(hub: Hub) -> int:
     """The simulated clerk issues what waits for a person and is not historical; how many warnings that made."""
     with hub.store.begin() as connection:
-        waiting = signals.list_signals(connection, state=SignalState.OPEN, historical=False, limit=1_000)
+        waiting = views.signals(connection, state=SignalState.OPEN, historical=False, limit=1_000)
     issued = 0
-    for signal_id in [signal.signal_id for signal in waiting if not signal.auto_issue]:
+    for signal_id in [signal["signal_id"] for signal in waiting if not signal["auto_issue"]]:
         try:
             triage.decide(
                 hub.pipeline_deps,
@@ -125,7 +125,7 @@ def decide_as_clerk(hub: Hub) -> int:
 
 def _historical(hub: Hub) -> int:
     with hub.store.begin() as connection:
-        return sum(row["signals"] for row in signals.counts(connection) if row["historical"])
+        return len(views.signals(connection, historical=True, limit=100_000))
 
 
 def _collected(instance: str, counts: Counts) -> str:
