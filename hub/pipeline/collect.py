@@ -30,6 +30,7 @@ PAGE_TIMEOUT_S = 600.0
 MAX_BATCH = 1_000
 
 Progress = Callable[[str, Counts], None]
+Stop = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +63,44 @@ class Span:
 
 
 def run(
-    deps: CollectDeps, source: Source, span: Span = Span(), progress: Progress | None = None
+    deps: CollectDeps,
+    source: Source,
+    span: Span = Span(),
+    progress: Progress | None = None,
+    stop: Stop | None = None,
 ) -> list[Report]:
     """Collects every stream of one configured channel, one after the other; a failing stream does not stop the next.
+
+    Args:
+        stop: Asked after each page; once it says yes, the run ends as at a limit and no further stream is begun.
 
     Returns:
         One report a stream, in the channel's order.
     """
-    return [_Collector(deps, source, stream, span, progress).run() for stream in source.channel.streams]
+    reports: list[Report] = []
+    for stream in source.channel.streams:
+        if stop is not None and stop():
+            break
+        reports.append(_Collector(deps, source, stream, span, progress, stop).run())
+    return reports
 
 
 class _Collector:
     def __init__(
-        self, deps: CollectDeps, source: Source, stream: Stream, span: Span, progress: Progress | None
+        self,
+        deps: CollectDeps,
+        source: Source,
+        stream: Stream,
+        span: Span,
+        progress: Progress | None,
+        stop: Stop | None,
     ) -> None:
         self.deps = deps
         self.source = source
         self.stream = stream
         self.span = span
         self.progress = progress
+        self.stop = stop
         self.origin = Origin(0, source.instance, type(source.channel).name, type(source.channel).watch)
         self.counts = Counts()
         self.codes: dict[str, int] = {}
@@ -179,7 +199,7 @@ class _Collector:
         return Window(stored, since, until, self.span.limit)
 
     def _land_all(self, lander: Lander, tracker: _Position, pages: Any) -> bool:
-        """Lands page by page; False when the operator's limit cut the window short."""
+        """Lands page by page; False when the operator's limit, or the process's end, cut the window short."""
         for page in pages:
             checked = [self._checked(record, tracker) for record in page.records]
             reached = tracker.reached(page, checked)
@@ -190,6 +210,8 @@ class _Collector:
             if self.progress is not None:
                 self.progress(self.where, self.counts)
             if self.span.limit is not None and self.counts.collected >= self.span.limit:
+                return False
+            if self.stop is not None and self.stop():
                 return False
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime
 
 from sqlalchemy import text
@@ -14,7 +15,8 @@ class Numbers:
     """Numbers of the form prefix + region (6 digits) + yyyymmdd + running number (6 digits or more).
 
     A block is taken in a short transaction of its own, so that nobody waits for another's long one; a process
-    that dies leaves a gap, never a number twice. Only the ledger counts without gaps.
+    that dies leaves a gap, never a number twice. Only the ledger counts without gaps. One object serves any number of
+    threads.
     """
 
     def __init__(self, store: Store, region: str, *, block: int = 200) -> None:
@@ -22,11 +24,16 @@ class Numbers:
         self._region = region
         self._block = block
         self._left: dict[str, tuple[int, int]] = {}
+        self._lock = threading.Lock()
 
     def take(self, prefix: str, moment: datetime, count: int) -> list[str]:
         """``count`` numbers for the county's day of ``moment``, ascending."""
         day = moment.astimezone(COUNTY_ZONE).strftime("%Y%m%d")
         series = f"{prefix}{self._region}{day}"
+        with self._lock:
+            return self._take(series, count)
+
+    def _take(self, series: str, count: int) -> list[str]:
         numbers: list[str] = []
         if len(self._left) > 32:  # days gone by
             self._left.clear()

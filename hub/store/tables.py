@@ -320,6 +320,7 @@ warning = Table(
     Column("reason", Text, nullable=False),
     _moment("dispatched_at", nullable=True),
     Index("warning_undispatched_idx", "warning_id", postgresql_where=text("dispatched_at IS NULL")),
+    Index("warning_open_idx", "rule_id", "level", postgresql_where=text("state = 'issued'")),
     comment="预警: a signal that triage, or its rule's auto_issue, found worth a department's attention",
 )
 
@@ -342,6 +343,13 @@ orders = Table(
     Column("due_provisional", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("origin", "origin_id", "organisation"),
     CheckConstraint("origin IN ('warning', 'demand', 'finding', 'matter')", name="origin"),
+    Index(
+        "orders_open_idx",
+        "organisation",
+        "state",
+        "level",
+        postgresql_where=text("state <> 'closed' AND state <> 'withdrawn'"),
+    ),
     comment="交办单; one a (origin, organisation), so that dispatching again changes nothing",
 )
 
@@ -370,7 +378,13 @@ outbox = Table(
     _moment("created_at"),
     _moment("settled_at", nullable=True),
     Column("last_code", Text),
-    Index("outbox_waiting_idx", "organisation", "next_at", postgresql_where=text("state = 'waiting'")),
+    Index(
+        "outbox_waiting_idx",
+        "organisation",
+        text("(attempts > 0)"),
+        "next_at",
+        postgresql_where=text("state = 'waiting'"),
+    ),
     Index("outbox_failed_idx", "organisation", postgresql_where=text("state = 'failed'")),
     Index("outbox_order_idx", "order_id"),
     comment="messages to be delivered, written in the transaction that made their order",

@@ -251,6 +251,9 @@ STATEMENTS = (
     )
     """,
     """
+    CREATE INDEX orders_open_idx ON orders (organisation, state, level) WHERE state <> 'closed' AND state <> 'withdrawn'
+    """,
+    """
     COMMENT ON TABLE orders IS '交办单; one a (origin, organisation), so that dispatching again changes nothing'
     """,
     """
@@ -294,7 +297,7 @@ STATEMENTS = (
     CREATE INDEX outbox_order_idx ON outbox (order_id)
     """,
     """
-    CREATE INDEX outbox_waiting_idx ON outbox (organisation, next_at) WHERE state = 'waiting'
+    CREATE INDEX outbox_waiting_idx ON outbox (organisation, (attempts > 0), next_at) WHERE state = 'waiting'
     """,
     """
     COMMENT ON TABLE outbox IS 'messages to be delivered, written in the transaction that made their order'
@@ -559,6 +562,9 @@ STATEMENTS = (
         CONSTRAINT warning_signal_id_key UNIQUE (signal_id),
         CONSTRAINT warning_signal_id_fkey FOREIGN KEY(signal_id) REFERENCES signal (signal_id)
     )
+    """,
+    """
+    CREATE INDEX warning_open_idx ON warning (rule_id, level) WHERE state = 'issued'
     """,
     """
     CREATE INDEX warning_undispatched_idx ON warning (warning_id) WHERE dispatched_at IS NULL
