@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from hub.model.calendar import ChinaCalendar, WorkCalendar
 from hub.model.config import parse_document
 from hub.model.report import Problem, Report
 from hub.pipeline import collect, normalize
-from hub.pipeline.collect import CollectDeps, Progress, Source, Span
+from hub.pipeline.collect import CollectDeps, Progress, Source, Span, Stop
 from hub.pipeline.deps import PipelineDeps
 from hub.pipeline.intake import Intake
 from hub.plugins import PluginSet, load_plugins
@@ -36,7 +36,7 @@ from hub.store.migrate import migrate, require_schema
 from hub.store.numbers import Numbers
 
 if TYPE_CHECKING:
-    from hub.pipeline.deliver import DeliverDeps
+    from hub.pipeline.deliver import Deliverer, DeliverDeps
     from hub.store.private import PrivateServer
 
 
@@ -64,9 +64,8 @@ class Hub:
 
     def close(self) -> None:
         """Closes channels and connections; the private server stops when this process was its last user."""
-        for channel in self._channels:
-            channel.close()
-        self._channels.clear()
+        while self._channels:
+            self._channels.pop().close()
         if "store" in self.__dict__:
             self.store.close()
         if self._server is not None:
@@ -84,12 +83,15 @@ class Hub:
     @cached_property
     def store(self) -> Store:
         """The database: the one that is configured, or the private server, started where none runs."""
+        # A collecting channel holds three connections at most: its stream's lock, a page, a block of numbers. They are
+        # opened when they are needed, so that a command with one thread opens one.
+        pool_size = 4 + 3 * len(self.settings.channels)
         if self.settings.database_url is not None:
-            return Store(self.settings.database_url.get_secret_value())
+            return Store(self.settings.database_url.get_secret_value(), pool_size=pool_size)
         from hub.store.private import PrivateServer
 
         self._server = PrivateServer(self.home, bin_dir=self.settings.pg_bin)
-        return Store(self._server.ensure())
+        return Store(self._server.ensure(), pool_size=pool_size)
 
     def migrate(self) -> tuple[str | None, str]:
         """Brings the database to this version's schema; returns the revision before and after."""
@@ -216,20 +218,30 @@ class Hub:
             zone=ZoneInfo(configured.source_timezone),
         )
 
-    def collect(self, instance: str, span: Span = Span(), progress: Progress | None = None) -> list[Report]:
+    def collect(
+        self,
+        instance: str,
+        span: Span = Span(),
+        progress: Progress | None = None,
+        stop: Stop | None = None,
+    ) -> list[Report]:
         """Collects one configured channel; see `hub.pipeline.collect`."""
         self.renew_keys()
         source = self.source(instance)
         try:
-            return [self._told(report) for report in collect.run(self.collect_deps, source, span, progress)]
+            reports = collect.run(self.collect_deps, source, span, progress, stop)
+            return [self._told(report) for report in reports]
         finally:
-            source.channel.close()
+            self._let_go([source])
 
     def normalize(self) -> Report:
         """Normalizes what waits; see `hub.pipeline.normalize`."""
         self.renew_keys()
         ready, problems = self.sources()
-        report = normalize.run(self.collect_deps, ready)
+        try:
+            report = normalize.run(self.collect_deps, ready)
+        finally:
+            self._let_go(ready.values())
         return self._told(report.model_copy(update={"problems": (*report.problems, *problems)}))
 
     @cached_property
@@ -329,12 +341,25 @@ class Hub:
         self.renew_keys()
         return self._told(dispatch.run(self.pipeline_deps))
 
-    def deliver(self) -> Report:
-        """Sends what is due; see `hub.pipeline.deliver`."""
-        from hub.pipeline import deliver
+    def deliver(self, started: Callable[[Deliverer], object] | None = None) -> Report:
+        """Sends what is due; see `hub.pipeline.deliver`.
+
+        Args:
+            started: Given the run before it begins, for a caller that stops or wakes it from another thread.
+        """
+        from hub.pipeline.deliver import Deliverer
 
         self.renew_keys()
-        return self._told(deliver.run(self.deliver_deps))
+        deliverer = Deliverer(self.deliver_deps)
+        if started is not None:
+            started(deliverer)
+        return self._told(deliverer.run())
+
+    def _let_go(self, sources: Iterable[Source]) -> None:
+        for source in sources:
+            source.channel.close()
+            if source.channel in self._channels:
+                self._channels.remove(source.channel)
 
     def _told(self, report: Report) -> Report:
         self.plugins.call_each("on_run_finished", report=report)
