@@ -36,7 +36,7 @@ from hub.store.migrate import migrate, require_schema
 from hub.store.numbers import Numbers
 
 if TYPE_CHECKING:
-    from hub.pipeline.deliver import Deliverer, DeliverDeps
+    from hub.pipeline.deliver import DeliverDeps, Deliverer
     from hub.store.private import PrivateServer
 
 
