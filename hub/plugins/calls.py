@@ -259,7 +259,9 @@ class _Batch:
             except BaseException as exc:  # noqa: BLE001 - the plugin boundary
                 results.append(_failed_record(exc, self._what))
             else:
-                if len(demands) == 1 and type(demands[0]) is Demand:  # nearly always; the rest is looked at closely
+                if (
+                    len(demands) == 1 and type(demands[0]) is Demand
+                ):  # nearly always; the rest is looked at closely
                     results.append(demands)
                 else:
                     results.append(demands if raw.deleted and not demands else _judged(demands, self._what))

@@ -227,6 +227,18 @@ def test_a_channel_class_that_declares_something_unusable_is_refused_with_the_re
     assert told in broken.message
 
 
+def test_an_import_that_fails_inside_a_register_hook_is_named_with_what_is_missing(site):
+    source = sound("lazy").replace("    return [Lazy]", "    import a_module_that_is_not_installed")
+    site.install("acme-plugins", {"lazy": source, "good": sound("good")})
+
+    plugins = site.load()
+
+    assert set(plugins.channels) == {"good"}
+    (broken,) = plugins.broken
+    assert (broken.name, broken.code) == ("lazy:register_channels", Code.PLUGIN_FAILED)
+    assert "a_module_that_is_not_installed" in broken.message
+
+
 def test_a_register_hook_that_gives_no_list_is_named(site):
     site.install("acme-plugins", {"faulty": sound("faulty").replace("return [Faulty]", "return Faulty")})
 
