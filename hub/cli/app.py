@@ -42,7 +42,7 @@ COMMANDS: dict[str, Entry] = {
     "order": Entry("order", _LOOK, "Orders 交办单: list, show."),
     "ledger": Entry("ledger", _LOOK, "The ledger 未诉诉求登记台账: list, export, verify."),
     "quarantine": Entry("quarantine", _LOOK, "Quarantine 待核数据: list, show, replay."),
-    "webhook": Entry("webhook", _LOOK, "Deliveries to departments: list, redeliver, test."),
+    "webhook": Entry("webhook", _LOOK, "Deliveries to departments: list, redeliver, test, enable."),
     "migrate": Entry("migrate", _OPERATE, "Bring the database to this version's schema."),
     "db": Entry("db", _OPERATE, "The private PostgreSQL: start, stop, status."),
     "config": Entry(

@@ -123,10 +123,15 @@ class Bar(Protocol):
         ...
 
 
+def watched() -> bool:
+    """Whether a person sees what goes to stderr."""
+    return sys.stderr.isatty()
+
+
 @contextmanager
 def progress(*, quiet: bool = False) -> Iterator[Bar]:
     """A progress bar on stderr while the block runs; silent where stderr is no terminal."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not watched():
         yield _nothing
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

@@ -162,37 +162,33 @@ def warnings(
     return row_dicts(rows)
 
 
-def warning(connection: Connection, number: str) -> dict[str, Any]:
-    """One warning by its number or id, with its ``signal`` whole, the ``evidence`` (demands) and its ``orders`` (P6).
-
-    Raises:
-        NotFound: There is none of that number.
-    """
-    row = connection.execute(
-        text(
-            f"SELECT {_WARNING} FROM warning w JOIN signal s USING (signal_id) WHERE w.warning_no = :no OR w.warning_id = :no"
-        ),
-        {"no": number},
-    ).one_or_none()
-    if row is None:
-        raise _missing("warning", number, "hub warning list")
-    found = dict(row._mapping)
-    signal = connection.execute(
-        text("SELECT * FROM signal WHERE signal_id = :id"), {"id": found["signal_id"]}
-    ).one()
-    orders = connection.execute(
+def orders_of_warning(connection: Connection, warning_id: str) -> list[dict[str, Any]]:
+    """The orders that were made of a warning."""
+    rows = connection.execute(
         text(
             f"SELECT {_ORDER} FROM orders o LEFT JOIN organisation g ON g.code = o.organisation "
             "WHERE o.origin = 'warning' AND o.origin_id = :id ORDER BY o.order_no"
         ),
-        {"id": found["warning_id"]},
+        {"id": warning_id},
     )
-    return {
-        **found,
-        "signal": dict(signal._mapping),
-        "evidence": demand_heads(connection, signal.demand_ids),
-        "orders": row_dicts(orders),
-    }
+    return row_dicts(rows)
+
+
+def endpoint(connection: Connection, endpoint_id: str) -> dict[str, Any]:
+    """One endpoint with its sealed secrets, in use or not.
+
+    Raises:
+        NotFound: There is none of that name.
+    """
+    row = connection.execute(
+        text(
+            "SELECT endpoint_id, organisation, kind, url, timeout_s, sealed_secrets FROM endpoint WHERE endpoint_id = :id"
+        ),
+        {"id": endpoint_id},
+    ).one_or_none()
+    if row is None:
+        raise _missing("endpoint", endpoint_id, "hub webhook list")
+    return {**row._mapping, "sealed_secrets": bytes(row.sealed_secrets)}
 
 
 def orders(

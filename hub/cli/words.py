@@ -1,0 +1,83 @@
+"""The county's words for the codes that lists show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hub.model.codes import (
+    Anonymity,
+    DemandStatus,
+    DemandType,
+    Level,
+    MessageState,
+    Nature,
+    OrderState,
+    SignalState,
+    Urgency,
+    WarningState,
+    Watch,
+)
+
+TYPES = {
+    DemandType.CONSULTATION: "咨询",
+    DemandType.HELP: "求助",
+    DemandType.COMPLAINT: "投诉",
+    DemandType.REPORT: "举报",
+    DemandType.SUGGESTION: "建议",
+    DemandType.PRAISE: "表扬",
+    DemandType.OTHER: "其他",
+}
+STATUSES = {
+    DemandStatus.PENDING: "待受理",
+    DemandStatus.SUPPLEMENT: "待补充",
+    DemandStatus.ACCEPTED: "已受理",
+    DemandStatus.ASSIGNED: "已派遣",
+    DemandStatus.IN_HAND: "办理中",
+    DemandStatus.ANSWERED: "已答复",
+    DemandStatus.CLOSED: "已办结",
+    DemandStatus.REFUSED: "不予受理",
+    DemandStatus.MERGED: "并单",
+    DemandStatus.VOID: "作废",
+}
+LEVELS = {Level.NOTICE: "1 一般", Level.SERIOUS: "2 较重", Level.GRAVE: "3 重大"}
+URGENCIES = {Urgency.NORMAL: "普通", Urgency.URGENT: "紧急", Urgency.CRITICAL: "应急"}
+NATURES = {Nature.VOICED: "有诉", Nature.UNVOICED: "未诉"}
+ANONYMITIES = {Anonymity.OPEN: "实名公开", Anonymity.SECRET: "实名保密", Anonymity.ANONYMOUS: "匿名"}
+WATCHES = {
+    Watch.OBSERVE: "观察",
+    Watch.SUPERVISE: "督察",
+    Watch.INSIGHT: "洞察",
+    Watch.MONITOR: "监察",
+    Watch.VISIT: "视察",
+    Watch.DISCERN: "明察",
+}
+SIGNAL_STATES = {
+    SignalState.OPEN: "open 待研判",
+    SignalState.WARNED: "warned 已预警",
+    SignalState.DISMISSED: "dismissed 已排除",
+    SignalState.MERGED: "merged 已合并",
+}
+WARNING_STATES = {
+    WarningState.ISSUED: "issued 已发布",
+    WarningState.REVOKED: "revoked 已撤销",
+    WarningState.CLOSED: "closed 已办结",
+}
+ORDER_STATES = {
+    OrderState.CREATED: "created 已交办",
+    OrderState.SIGNED: "signed 已签收",
+    OrderState.ANSWERED: "answered 已反馈",
+    OrderState.RETURNED: "returned 已退单",
+    OrderState.WITHDRAWN: "withdrawn 已撤回",
+    OrderState.CLOSED: "closed 已办结",
+}
+MESSAGE_STATES = {
+    MessageState.WAITING: "waiting 待送达",
+    MessageState.DELIVERED: "delivered 已送达",
+    MessageState.FAILED: "failed 未送达",
+}
+
+
+def word(words: Mapping[Any, str], code: object) -> str:
+    """The county's word; the code itself where it is newer than this table."""
+    return words.get(code, str(code))
