@@ -341,9 +341,10 @@ class PluginSet:
         except KeyboardInterrupt:
             raise
         except BaseException as exc:  # noqa: BLE001 - the plugin boundary
-            text = (
-                f"{what}: {type(exc).__name__} at {place_of(exc)} (expected a result); mend the plugin there"
-            )
+            # A register_* is given nothing, so that its exception's text can hold nobody's words.
+            told = f" ({_one_line(exc)})" if hook.startswith("register_") else ""
+            where = f"{type(exc).__name__}{told} at {place_of(exc)}"
+            text = f"{what}: {where} (expected a result); mend the plugin there"
             return self._failed(plugin, hook, Code.PLUGIN_FAILED, text)
 
     def _failed(self, plugin: str, hook: str, code: Code, message: str) -> PluginFailure:
