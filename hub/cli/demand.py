@@ -95,6 +95,7 @@ def list_demands(
                 )
                 for one in found
             ],
+            whole=["demand", "submitted", "type", "status"],
         )
 
     door.answer({"demands": found}, tell)

@@ -54,6 +54,7 @@ def list_rows(ctx: typer.Context, year: Year = None, limit: Limit = 20) -> None:
                 )
                 for one in found
             ],
+            whole=["no", "registered", "from"],
         )
 
     door.answer({"ledger": found}, tell)

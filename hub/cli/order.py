@@ -47,19 +47,19 @@ def list_orders(
             )
             return
         out.table(
-            ["order", "made", "organisation", "level", "state", "due", "delivery"],
+            ["order", "to", "level", "state", "due", "delivery"],
             [
                 (
                     one["order_no"],
-                    one["created_at"],
                     one["organisation_name"],
                     words.word(words.LEVELS, one["level"]),
-                    words.word(words.ORDER_STATES, one["state"]),
+                    words.short(words.ORDER_STATES, one["state"]),
                     one["due_at"],
-                    words.word(words.MESSAGE_STATES, one["delivery"]) if one["delivery"] else None,
+                    words.short(words.MESSAGE_STATES, one["delivery"]) if one["delivery"] else None,
                 )
                 for one in found
             ],
+            whole=["order", "level", "state", "due", "delivery"],
         )
 
     door.answer({"orders": found}, tell)

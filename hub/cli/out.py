@@ -62,21 +62,29 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, emoji=False)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> None:
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    right: Iterable[str] = (),
+    whole: Iterable[str] = (),
+) -> None:
     """A table without a frame; cells wrap, nothing is cut off.
 
     Args:
         columns: Headings.
         rows: Cells in the order of the headings; datetimes are shown in the county's zone, None as a dash.
         right: Headings of the columns with numbers.
+        whole: Headings of the columns that never wrap: numbers and times that people copy.
     """
     from rich.table import Table
     from rich.text import Text
 
-    numbers = set(right)
+    numbers, kept = set(right), set(whole)
     shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for name in columns:
-        shown.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+        justify: Any = "right" if name in numbers else "left"
+        shown.add_column(name, justify=justify, overflow="fold", no_wrap=name in kept)
     for row in rows:
         shown.add_row(*(Text(_cell(value)) for value in row))
     console().print(shown)

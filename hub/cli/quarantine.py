@@ -55,7 +55,7 @@ def list_entries(
                 f"{one['instance']}/{one['stream']}",
                 one["kind"],
                 one["code"] + (f" ({one['field']})" if one["field"] else ""),
-                _short(one["source_no"]),
+                _short(one["source_no"], 20),
                 one["set_aside_at"],
             ]
             for one in found
@@ -63,7 +63,7 @@ def list_entries(
         if settled:
             heads.append("settled")
             rows = [[*row, one["settled_as"]] for row, one in zip(rows, found, strict=True)]
-        out.table(heads, rows, right=["id"])
+        out.table(heads, rows, right=["id"], whole=["id", "set aside", "settled"])
         total = sum(one["entries"] for one in counts)
         out.say(
             f"{total} open in all; `hub quarantine show ID` says why, `hub quarantine replay` tries again after the mend."
@@ -169,11 +169,12 @@ def replay(
         raise typer.Exit(exit_code)
 
 
-def _short(source_no: str | None) -> str | None:
-    """A record's number; one that stands under its content is named by the beginning of its hash."""
-    if source_no is None or not source_no.startswith("sha256:"):
-        return source_no
-    return f"{source_no[:15]}…"
+def _short(source_no: str | None, most: int = 80) -> str | None:
+    """A record's number, cut where it is long; one that stands under its content is named by the beginning of its hash."""
+    if source_no is None:
+        return None
+    length = 15 if source_no.startswith("sha256:") else most
+    return source_no if len(source_no) <= length else f"{source_no[: length - 1]}…"
 
 
 def _readable(body: bytes) -> str:

@@ -61,20 +61,13 @@ def list_runs(
             )
             return
         out.table(
-            ["run", "step", "what", "state", "began", "did", "problems"],
+            ["run", "step", "what", "state", "began", "did"],
             [
-                (
-                    row["run_id"],
-                    row["step"],
-                    _subject(row),
-                    row["state"],
-                    row["started_at"],
-                    _did(row),
-                    len(row["problems"]) or None,
-                )
+                (row["run_id"], row["step"], _subject(row), row["state"], row["started_at"], _did(row))
                 for row in found
             ],
-            right=["run", "problems"],
+            right=["run"],
+            whole=["run", "step", "state", "began"],
         )
 
     door.answer({"runs": found}, tell)
@@ -192,6 +185,7 @@ def _records(row: dict[str, Any]) -> str | None:
 
 
 def _did(row: dict[str, Any]) -> str:
-    if row["collected"]:
-        return _records(row) or ""
-    return ", ".join(f"{n} {name}" for name, n in row["counts"].items() if n) or "nothing new"
+    from hub.cli import out
+
+    did = _records(row) or ", ".join(f"{n} {name}" for name, n in row["counts"].items() if n) or "nothing new"
+    return did + (f"; {out.plural(len(row['problems']), 'problem')}" if row["problems"] else "")

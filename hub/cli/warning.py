@@ -47,19 +47,20 @@ def list_warnings(
             )
             return
         out.table(
-            ["warning", "issued", "rule", "level", "state", "why"],
+            ["warning", "rule", "level", "state", "why"],
             [
                 (
                     one["warning_no"],
-                    one["issued_at"],
                     one["rule_id"],
                     words.word(words.LEVELS, one["level"]),
-                    words.word(words.WARNING_STATES, one["state"])
-                    + ("" if one["dispatched_at"] else ", not dispatched"),
+                    words.short(words.WARNING_STATES, one["state"])
+                    if one["dispatched_at"]
+                    else f"{words.short(words.WARNING_STATES, one['state'])}，待交办",
                     one["summary"],
                 )
                 for one in found
             ],
+            whole=["warning", "level"],
         )
 
     door.answer({"warnings": found}, tell)

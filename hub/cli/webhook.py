@@ -14,6 +14,7 @@ from hub.model.codes import MessageState
 if TYPE_CHECKING:
     from hub.runtime.hub import Hub
     from hub.sdk.notify import Endpoint, Notifier, OutgoingMessage, Receipt
+    from hub.store.outbox import MessageView
 
 EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT", help="From `hub webhook list`.")]
 Organisation = Annotated[
@@ -43,7 +44,7 @@ def list_messages(
 ) -> None:
     """List the endpoints of departments, and the latest messages to them. Exit code 1 when an endpoint is out of use."""
     door = door_of(ctx)
-    from hub.cli import out, words
+    from hub.cli import out
     from hub.store import endpoints, outbox
 
     with door.rows() as (hub, connection):
@@ -59,37 +60,17 @@ def list_messages(
     def tell() -> None:
         if not places:
             out.say("No endpoint: name them under `endpoints:` in the document of `hub config apply`.")
-        else:
-            out.table(
-                ["endpoint", "organisation", "kind", "address", "state"],
-                [(one.endpoint_id, one.organisation, one.kind, one.url, _state(one)) for one in places],
-            )
+        for one in places:
+            out.say(f"{one.endpoint_id}  {_state(one)}")
+            out.say(f"    {one.kind} to {one.organisation} at {one.url}")
         out.say()
         if not messages:
-            out.say(
-                "No message fits."
-                if state or organisation
-                else "No message yet: an order brings the first one."
-            )
-        else:
-            out.table(
-                ["message", "to", "what", "state", "attempts", "made", "next or settled", "last"],
-                [
-                    (
-                        one.message_id,
-                        one.organisation,
-                        one.event_type,
-                        words.word(words.MESSAGE_STATES, one.state),
-                        one.attempts,
-                        one.created_at,
-                        one.settled_at or one.next_at,
-                        one.last_code,
-                    )
-                    for one in messages
-                ],
-                right=["attempts"],
-            )
-            out.say(f"{stats.waiting} wait, {stats.due} of them due; {stats.failed} were given up.")
+            narrowed = state or organisation
+            out.say("No message fits." if narrowed else "No message yet: an order brings the first one.")
+        for message in messages:
+            out.say(_headline(message))
+            out.say(f"    {message.event_type} to {message.organisation}, {_when(message)}")
+        out.say(f"{stats.waiting} wait, {stats.due} of them due; {stats.failed} were given up.")
         for one in broken:
             out.say(
                 f"{one.endpoint_id} is out of use since {out.moment(one.disabled_at)} [{one.disabled_code}]: ask the department, then "
@@ -216,6 +197,22 @@ def _no_notifier(endpoint: Endpoint) -> Exception:
         "correct the kind, then run `hub config apply`",
         code=Code.CONFIG_INVALID,
     )
+
+
+def _headline(message: MessageView) -> str:
+    from hub.cli import out, words
+
+    code = f", {message.last_code}" if message.last_code else ""
+    attempts = out.plural(message.attempts, "attempt")
+    return f"{message.message_id}  {words.word(words.MESSAGE_STATES, message.state)}, {attempts}{code}"
+
+
+def _when(message: MessageView) -> str:
+    from hub.cli import out
+
+    if message.settled_at is not None:
+        return f"settled {out.moment(message.settled_at)}"
+    return f"made {out.moment(message.created_at)}, next attempt {out.moment(message.next_at)}"
 
 
 def _state(one: Any) -> str:

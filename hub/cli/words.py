@@ -78,6 +78,11 @@ MESSAGE_STATES = {
 }
 
 
+def short(words: Mapping[Any, str], code: object) -> str:
+    """The county's word alone, where room is scarce."""
+    return word(words, code).split(" ")[-1]
+
+
 def word(words: Mapping[Any, str], code: object) -> str:
     """The county's word; the code itself where it is newer than this table."""
     return words.get(code, str(code))

@@ -352,13 +352,12 @@ def refuse_early_retirement(
     key = sealer.ring.find(key_id)
     if key is None:
         return  # the ring itself says so
-    if key.purpose is Purpose.SALT:
-        if key_id in kept.salts_in_use(connection):
-            raise _needed(
-                key_id, "the hash chains of the ledger and the audit log are verified with it", "keep it"
-            )
-        return
-    if count := kept.usage(connection).get(key_id, 0):
+    count = kept.usage(connection).get(key_id, 0)
+    if count and key.purpose is Purpose.SALT:
+        raise _needed(
+            key_id, "the hash chains of the ledger and the audit log are verified with it", "keep it"
+        )
+    if count:
         raise _needed(key_id, f"{count} values stand under it", "run `hub keys reindex`, then retire it")
     if runs := kept.runs_since_before(connection, moment, heard_since):
         raise _needed(

@@ -95,7 +95,7 @@ def outdated(connection: Connection, active: Active) -> dict[str, int]:
 
 
 def usage(connection: Connection) -> dict[str, int]:
-    """How many values stand under each key id, sealed values and search tokens alike; reads them all."""
+    """How many values stand under each key id: sealed values, search tokens, digests of the hash chains; reads them all."""
     places = [(place.table, place.column) for place in PLACES]
     places += [("demand", "sealed"), ("demand_history", "sealed")]
     parts = [
@@ -109,21 +109,15 @@ def usage(connection: Connection) -> dict[str, int]:
         f"SELECT split_part({value}, ':', 1), count(*) FROM {table} WHERE {value} IS NOT NULL GROUP BY 1"
         for table, value, _ in tokens
     ]
+    parts += [
+        f"SELECT split_part(encode(substring(digest FROM 1 FOR position(':'::bytea IN digest)), 'escape'), ':', 1), count(*) "
+        f"FROM {table} GROUP BY 1"
+        for table in ("ledger", "audit_log")
+    ]
     found: dict[str, int] = {}
     for row in connection.execute(text(" UNION ALL ".join(parts))):
         found[row.key_id] = found.get(row.key_id, 0) + row.n
     return found
-
-
-def salts_in_use(connection: Connection) -> set[str]:
-    """The ids of the salts that the hash chains name; a chain verifies only while each of them can be read."""
-    rows = connection.execute(
-        text(
-            "SELECT DISTINCT split_part(encode(substring(digest FROM 1 FOR 20), 'escape'), ':', 1) FROM "
-            "(SELECT digest FROM ledger UNION ALL SELECT digest FROM audit_log) d"
-        )
-    )
-    return set(rows.scalars())
 
 
 def runs_since_before(connection: Connection, moment: Any, heard_since: Any) -> int:
