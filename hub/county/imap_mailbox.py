@@ -187,7 +187,11 @@ class View:
     def addMessage(
         self, message: BinaryIO, flags: Iterable[str] = (), date: Any = None
     ) -> defer.Deferred[int]:
-        arrived_at = datetime.now(UTC) if date is None else parsedate_to_datetime(str(date))
+        arrived_at = (
+            datetime.now(UTC)
+            if date is None
+            else parsedate_to_datetime(_as_bytes(date).decode("ascii", "replace"))
+        )
         return defer.succeed(self._folder.append(message.read(), arrived_at, flags).uid)
 
     def requestStatus(self, names: Iterable[str]) -> dict[str, int]:
@@ -319,6 +323,13 @@ class Session(imap4.IMAP4Server):
     unauth_NOOP = (do_NOOP,)
     auth_NOOP = unauth_NOOP
     select_NOOP = unauth_NOOP
+
+    def do_APPEND(self, tag: bytes, mailbox: Any, flags: Any, date: Any, message: Any) -> None:
+        # Twisted does not bear an APPEND without flags.
+        super().do_APPEND(tag, mailbox, flags or [], date, message)
+
+    auth_APPEND = (do_APPEND, *imap4.IMAP4Server.auth_APPEND[1:])
+    select_APPEND = auth_APPEND
 
     def connectionLost(self, reason: Any) -> None:
         if self.mbox is not None:

@@ -82,7 +82,11 @@ class Mailbox:
             "timeout_s": 20.0,
         }
         ctx = channel_context(
-            "mailbox", secrets={"mail.password": secret}, clock=clock or SystemClock(), gate=self.gate, log=self.log
+            "mailbox",
+            secrets={"mail.password": secret},
+            clock=clock or SystemClock(),
+            gate=self.gate,
+            log=self.log,
         )
         return MailReader(MailSource(**{**usual, **settings}), ctx)
 

@@ -20,7 +20,11 @@ __all__ = ["box", "county", "dovecot", "servers"]
 
 def test_every_mail_is_read_byte_for_byte(box: Mailbox) -> None:
     mails = [
-        mail("办件超过承诺时限。".encode("gbk"), subject=word("【投诉】超时", "gbk"), content_type=b"text/plain; charset=gb2312"),
+        mail(
+            "办件超过承诺时限。".encode("gbk"),
+            subject=word("【投诉】超时", "gbk"),
+            content_type=b"text/plain; charset=gb2312",
+        ),
         multipart(part(b"x" * 3_000, b"application/msword"), part(PNG, b'image/png; name="a.png"')),
         mail('A line with "quotes", {12} and \\ backslashes\n)\n* 1 FETCH (UID 99)', message_id=None),
     ]
@@ -147,7 +151,9 @@ def test_attachments_come_beside_their_mail(box: Mailbox) -> None:
 
     (record,) = records(box.read())
 
-    assert [(file.name, file.media_type, file.content) for file in record.attachments] == [("照片.png", "image/png", PNG)]
+    assert [(file.name, file.media_type, file.content) for file in record.attachments] == [
+        ("照片.png", "image/png", PNG)
+    ]
 
 
 def test_a_folder_with_a_chinese_name_is_opened(box: Mailbox) -> None:
@@ -237,7 +243,9 @@ def test_a_server_whose_authority_is_named_is_read_over_tls(dovecot: Mailbox, se
     server = dovecot.dovecot
     port = server.tls_port if security is Security.TLS else server.port
 
-    assert bodies(dovecot.read(security=security, port=port, ca_file=str(server.ca_file), host="localhost")) == [numbered(1)]
+    assert bodies(
+        dovecot.read(security=security, port=port, ca_file=str(server.ca_file), host="localhost")
+    ) == [numbered(1)]
 
 
 @pytest.mark.debian("dovecot-imapd")

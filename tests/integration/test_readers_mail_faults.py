@@ -200,7 +200,9 @@ def test_an_authority_file_that_is_none_is_a_clear_message(county: Mailbox, tmp_
             county.read(security=Security.TLS, ca_file=str(path))
 
 
-@pytest.mark.parametrize("position", ["5", {"uid": 5}, {"uidvalidity": "7", "uid": 5}, {"uidvalidity": 7, "uid": -1}, [7, 5]])
+@pytest.mark.parametrize(
+    "position", ["5", {"uid": 5}, {"uidvalidity": "7", "uid": 5}, {"uidvalidity": 7, "uid": -1}, [7, 5]]
+)
 def test_a_position_that_is_none_is_refused(county: Mailbox, position: object) -> None:
     with pytest.raises(ConfigError) as caught:
         county.read(position)
@@ -234,26 +236,28 @@ def test_check_reports_what_is_wrong_as_a_line_and_does_not_raise(
         (b"\xff" * 100 + b"\r\n", SourceContractError, Code.MAIL_UNREADABLE),
     ],
 )
-def test_a_greeting_that_is_none_is_loud(county: Mailbox, greeting: bytes, family: type[HubError], code: Code) -> None:
-    with ScriptedImap(greeting=greeting) as server:
-        with pytest.raises(family) as caught:
-            county.read(port=server.port)
+def test_a_greeting_that_is_none_is_loud(
+    county: Mailbox, greeting: bytes, family: type[HubError], code: Code
+) -> None:
+    with ScriptedImap(greeting=greeting) as server, pytest.raises(family) as caught:
+        county.read(port=server.port)
 
     assert caught.value.code is code
 
 
 def test_a_server_that_says_nothing_is_given_up_in_time(county: Mailbox) -> None:
-    with ScriptedImap(greeting=b"") as server:
-        with pytest.raises(SourceUnavailable, match="no greeting") as caught:
-            county.read(port=server.port, timeout_s=0.2)
+    with (
+        ScriptedImap(greeting=b"") as server,
+        pytest.raises(SourceUnavailable, match="no greeting") as caught,
+    ):
+        county.read(port=server.port, timeout_s=0.2)
 
     assert caught.value.code is Code.SOURCE_TIMEOUT
 
 
 def test_a_server_that_falls_silent_in_mid_run_is_given_up_in_time(county: Mailbox) -> None:
-    with ScriptedImap({"UID FETCH": b""}) as server:
-        with pytest.raises(SourceUnavailable) as caught:
-            county.read(port=server.port, timeout_s=0.2)
+    with ScriptedImap({"UID FETCH": b""}) as server, pytest.raises(SourceUnavailable) as caught:
+        county.read(port=server.port, timeout_s=0.2)
 
     assert caught.value.code is Code.SOURCE_TIMEOUT
 
@@ -304,7 +308,11 @@ def test_a_mail_that_the_server_refuses_is_set_aside_and_stops_no_other(county: 
     with ScriptedImap({"UID FETCH": refusing}) as server:
         found = records(county.read(port=server.port))
 
-    assert [record.problem and record.problem.code for record in found] == [None, Code.RECORD_UNREADABLE, None]
+    assert [record.problem and record.problem.code for record in found] == [
+        None,
+        Code.RECORD_UNREADABLE,
+        None,
+    ]
     assert found[1].problem is not None
     assert "SERVERBUG" in found[1].problem.detail
 
@@ -312,13 +320,20 @@ def test_a_mail_that_the_server_refuses_is_set_aside_and_stops_no_other(county: 
 def test_a_mail_that_the_server_keeps_back_in_silence_is_set_aside(county: Mailbox) -> None:
     def silent(tag: str, command: str) -> bytes | None:
         if "BODY.PEEK[]" in command:
-            return b"".join(fetch_row(uid, numbered(uid)) for uid in wanted(command) if uid != 2) + b"TAG OK done\r\n"
+            return (
+                b"".join(fetch_row(uid, numbered(uid)) for uid in wanted(command) if uid != 2)
+                + b"TAG OK done\r\n"
+            )
         return usual(tag, command)
 
     with ScriptedImap({"UID FETCH": silent}) as server:
         found = records(county.read(port=server.port))
 
-    assert [record.problem and record.problem.code for record in found] == [None, Code.RECORD_UNREADABLE, None]
+    assert [record.problem and record.problem.code for record in found] == [
+        None,
+        Code.RECORD_UNREADABLE,
+        None,
+    ]
 
 
 def test_a_server_that_refuses_every_mail_is_loud_and_sets_none_aside(county: Mailbox) -> None:
@@ -367,9 +382,11 @@ def test_a_server_that_always_gives_the_last_mail_gives_it_once(county: Mailbox)
 
 
 def test_a_folder_without_uidvalidity_is_loud(county: Mailbox) -> None:
-    with ScriptedImap({"EXAMINE": b"* 3 EXISTS\r\nTAG OK done\r\n"}) as server:
-        with pytest.raises(SourceContractError, match="UIDVALIDITY") as caught:
-            county.read(port=server.port)
+    with (
+        ScriptedImap({"EXAMINE": b"* 3 EXISTS\r\nTAG OK done\r\n"}) as server,
+        pytest.raises(SourceContractError, match="UIDVALIDITY") as caught,
+    ):
+        county.read(port=server.port)
 
     assert caught.value.code is Code.MAIL_UNREADABLE
 
@@ -380,18 +397,22 @@ def test_a_folder_numbered_anew_at_every_connection_is_loud(county: Mailbox) -> 
     def examined(tag: str, command: str) -> bytes:
         return b"* 3 EXISTS\r\n* OK [UIDVALIDITY %d] valid\r\nTAG OK done\r\n" % next(count)
 
-    with ScriptedImap({"EXAMINE": examined, "UID FETCH": lambda tag, command: None}) as server:
-        with pytest.raises(SourceContractError) as caught:
-            county.read(port=server.port)
+    with (
+        ScriptedImap({"EXAMINE": examined, "UID FETCH": lambda tag, command: None}) as server,
+        pytest.raises(SourceContractError) as caught,
+    ):
+        county.read(port=server.port)
 
     assert caught.value.code is Code.UIDVALIDITY_CHANGED
 
 
 @pytest.mark.parametrize("told", ["UNAVAILABLE", "INUSE", "LIMIT"])
 def test_a_login_that_is_refused_for_now_is_tried_again_later(county: Mailbox, told: str) -> None:
-    with ScriptedImap({"LOGIN": f"TAG NO [{told}] later\r\n".encode()}) as server:
-        with pytest.raises(SourceUnavailable) as caught:
-            county.read(port=server.port)
+    with (
+        ScriptedImap({"LOGIN": f"TAG NO [{told}] later\r\n".encode()}) as server,
+        pytest.raises(SourceUnavailable) as caught,
+    ):
+        county.read(port=server.port)
 
     assert caught.value.code is Code.SOURCE_AUTH
 
@@ -423,7 +444,10 @@ def test_only_reading_commands_are_ever_sent(county: Mailbox) -> None:
         county.read(port=server.port)
         county.reader(port=server.port).check()
 
-        said = {" ".join(command.split()[:2]) if command.startswith("UID") else command.split()[0] for command in server.commands}
+        said = {
+            " ".join(command.split()[:2]) if command.startswith("UID") else command.split()[0]
+            for command in server.commands
+        }
         asked = [command for command in server.commands if "BODY" in command]
     assert said == {"CAPABILITY", "LOGIN", "EXAMINE", "UID SEARCH", "UID FETCH", "LOGOUT"}
     assert asked

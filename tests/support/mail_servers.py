@@ -110,7 +110,8 @@ class DovecotServer:
             arrived = imaplib.Time2Internaldate(when or datetime.now(UTC))
             answer, told = admin.append(folder_argument(folder or self.folder), "", arrived, mail)
             found = re.search(rb"APPENDUID \d+ (\d+)", told[0])
-            assert answer == "OK" and found is not None, told
+            assert answer == "OK", told
+            assert found is not None, told
             return int(found.group(1))
 
     def drop_file(self, user: str, mail: bytes) -> None:

@@ -16,15 +16,9 @@ from typing import Any, TypeVar
 from hub.errors import Code, ConfigError, HubError, SourceContractError, SourceUnavailable
 from hub.sdk.channel import Check, CheckReport, Page, RawRecord, RecordProblem, Window
 from hub.sdk.context import ChannelContext
+from hub.sdk.readers.mail_connect import ConnectionDropped, MailSource, Security
 from hub.sdk.readers.mail_parse import attachments_of, source_no
-from hub.sdk.readers.mail_session import (
-    ConnectionDropped,
-    Listed,
-    MailRefused,
-    MailSession,
-    MailSource,
-    Security,
-)
+from hub.sdk.readers.mail_session import Listed, MailRefused, MailSession
 from hub.sdk.readers.mail_wire import LiteralTooLarge
 
 __all__ = ["HEADERS_ONLY", "MAIL", "REFERENCE_ONLY", "MailReader", "MailSource", "Security"]

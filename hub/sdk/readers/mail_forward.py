@@ -9,7 +9,7 @@ from datetime import datetime
 
 from hub.sdk.readers.mail_dates import written_time
 from hub.sdk.readers.mail_parse import Mail, Sender, sender_in
-from hub.sdk.readers.mail_text import Quoted, own_words, quoted_mails
+from hub.sdk.readers.mail_text import Quoted, own_words, quoted_mails, trimmed
 
 _PREFIX = re.compile(
     r"\s*(?:(?P<forward>转发|轉寄|轉發|Fwd?|FW)|(?P<answer>回复|答复|回覆|答覆|Re|RE|Aw|Sv))\s*(?:\[\d+\]|\(\d+\))?\s*[:：]\s*",
@@ -96,10 +96,10 @@ def _whole(mail: Mail, sender: Sender | None, *, by_office: bool) -> Letter:
     subject, is_forward, is_answer = bare_subject(mail.subject)
     # Forwarded as an attachment, without a word: the enclosed mail is what is meant to be read.
     text = mail.text or "\n\n".join(enclosed.text for enclosed in mail.enclosed)
-    lines = text.split("\n")
+    lines = trimmed(text.split("\n"))
     own = own_words(lines, keep_quoted_mails=is_forward and not is_answer)
     kept = own or lines
-    is_cut = bool(own) and len("".join(own)) < len("".join(lines).strip())
+    is_cut = bool(own) and own != lines
     return Letter(sender, subject, tuple(kept), None, mail, by_office, is_cut)
 
 
@@ -137,11 +137,12 @@ def _quoted(mail: Mail, lines: list[str], blocks: list[Quoted], index: int) -> L
     words = [_unquoted(line) for line in _text_of(blocks, index, lines)]
     if not any(line.strip() for line in words):
         words = [_unquoted(line) for line in lines[block.text_starts :]]
+    words = trimmed(words)
     own = own_words(words)
     kept = own or words
     outer_subject, _, _ = bare_subject(mail.subject)
     inner_subject, _, _ = bare_subject(_unquoted(block.subject))
-    is_cut = index + 1 < len(blocks) or (bool(own) and len("".join(own)) < len("".join(words).strip()))
+    is_cut = index + 1 < len(blocks) or (bool(own) and own != words)
     return Letter(
         sender_in(block.sender),
         inner_subject or outer_subject,

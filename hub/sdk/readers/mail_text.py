@@ -271,7 +271,7 @@ def own_words(lines: list[str], *, keep_quoted_mails: bool = False) -> list[str]
         if ends:
             kept = lines[: min(ends)]
     kept = _without_attributions(kept)
-    return _trimmed([line for line in kept if not _QUOTED.match(line)] if not keep_quoted_mails else kept)
+    return trimmed([line for line in kept if not _QUOTED.match(line)] if not keep_quoted_mails else kept)
 
 
 def _without_attributions(lines: list[str]) -> list[str]:
@@ -294,8 +294,8 @@ _ADVERTS = re.compile(
 )
 
 
-def _trimmed(lines: list[str]) -> list[str]:
-    """Without empty lines at both ends and without a mail program's own closing line."""
+def trimmed(lines: list[str]) -> list[str]:
+    """The lines without empty lines at both ends and without a mail program's own closing line."""
     end = len(lines)
     while end and (not lines[end - 1].strip(" \t-_") or _ADVERTS.match(lines[end - 1].strip())):
         end -= 1

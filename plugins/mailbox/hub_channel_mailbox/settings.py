@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from hub.model.codes import Anonymity, DemandType
 from hub.sdk import ChannelSettings
 from hub.sdk.readers.mail import MailSource, Security
-from hub.sdk.readers.mail_session import is_loopback
+from hub.sdk.readers.mail_connect import is_loopback
 
 SecretName = Annotated[
     str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$", description="Name of a secret, not its value.")
@@ -36,7 +36,7 @@ class MailboxSettings(ChannelSettings):
             reporter is whoever wrote what was forwarded.
         default_type: Of a mail whose subject bears no 【tag】.
         type_tags: Tags of this county beside the usual ones (投诉, 举报, 咨询, 求助, 建议, 表扬 …); they go before those.
-        anonymity: Of a mail; a report (举报) is secret all the same.
+        anonymity: Of a mail, whose writer was never asked; a report (举报) is secret all the same.
         sub_source: Name of the mailbox in reports, such as 书记县长信箱.
         allow_plain: A tunnel protects the way to the server.
         ca_file: PEM file of the authority that signed the server's certificate, where no public one did.
@@ -55,7 +55,7 @@ class MailboxSettings(ChannelSettings):
     own_domains: tuple[Domain, ...] = ()
     default_type: DemandType = DemandType.COMPLAINT
     type_tags: dict[Tag, DemandType] = Field(default_factory=dict)
-    anonymity: Anonymity = Anonymity.OPEN
+    anonymity: Anonymity = Anonymity.SECRET
     sub_source: Annotated[str, StringConstraints(min_length=1, max_length=60)] | None = None
     allow_plain: bool = False
     ca_file: str | None = None
