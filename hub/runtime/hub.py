@@ -93,6 +93,11 @@ class Hub:
         self._server = PrivateServer(self.home, bin_dir=self.settings.pg_bin)
         return Store(self._server.ensure(), pool_size=pool_size)
 
+    def revive_store(self) -> None:
+        """Starts the private server again where it has died under us; a database of others is left to others."""
+        if self._server is not None:
+            self._server.ensure()
+
     def migrate(self) -> tuple[str | None, str]:
         """Brings the database to this version's schema; returns the revision before and after."""
         return migrate(self.store)
