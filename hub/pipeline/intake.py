@@ -23,6 +23,7 @@ _decode = msgspec.json.Decoder().decode
 _FUTURE = timedelta(minutes=10)
 _SPACE = re.compile(r"\s+")
 TITLE_LENGTH = 50
+_BORDER = "\x1f"
 
 Redactor = Callable[[str], str]
 
@@ -151,15 +152,12 @@ class Intake:
         )
 
     def _masked(self, demand: Demand, known: tuple[str, ...]) -> tuple[str, str, dict[str, int]]:
-        content = redact(demand.content, known)
-        findings = dict(content.findings)
-        text = content.text
-        if demand.title:
-            head = redact(demand.title, known)
-            title = head.text
-            for kind, count in head.findings.items():
-                findings[kind] = findings.get(kind, 0) + count
-        else:
+        # One sweep over both: the border is a character that no text holds once it has been read.
+        head = demand.title.replace(_BORDER, " ")
+        masked = redact(f"{head}{_BORDER}{demand.content}", known)
+        title, _, text = masked.text.partition(_BORDER)
+        findings = dict(masked.findings)
+        if not title:
             title = _SPACE.sub(" ", text[: TITLE_LENGTH * 2]).strip()[:TITLE_LENGTH]
         for redactor in self._redactors:
             title, text = redactor(title), redactor(text)

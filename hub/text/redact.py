@@ -141,7 +141,11 @@ def redact(text: str, known: Sequence[str] = (), *, keep: Collection[str] = froz
 
 
 def _without_known(text: str, known: Sequence[str], findings: dict[str, int]) -> str:
-    present = {form: value for value in known if value for form in _forms(value) if form in text}
+    present = {value: value for value in known if value and value in text}
+    if " " in text or "\u3000" in text:
+        present |= {form: value for value in known for form in _spaced(value) if form in text}
+    if not present:
+        return text
     for form in sorted(present, key=len, reverse=True):
         kind, mask = _known_mask(present[form].strip())
         if mask is not None and form in text:
@@ -150,11 +154,9 @@ def _without_known(text: str, known: Sequence[str], findings: dict[str, int]) ->
     return text
 
 
-def _forms(value: str) -> tuple[str, ...]:
+def _spaced(value: str) -> tuple[str, ...]:
     # A name of two or three characters is often set with spaces to the width of the others in a list.
-    if len(value) <= 3 and not value.isascii():
-        return value, " ".join(value), "\u3000".join(value)
-    return (value,)
+    return (" ".join(value), "\u3000".join(value)) if 1 < len(value) <= 3 and not value.isascii() else ()
 
 
 def _known_mask(value: str) -> tuple[str, str | None]:
