@@ -135,9 +135,9 @@ class ConfigDocument(Emitted):
         offices = [one.code for one in self.organisations if one.handling_office]
         if len(offices) > 1:
             found.append(f"organisations: {', '.join(offices)} are all marked handling_office: leave one")
-        if self.organisations and not offices:
+        if not offices:
             found.append(
-                "organisations: none is marked handling_office: true; mark the one that receives what nobody else can"
+                "organisations: none is marked handling_office: true; name and mark the one that receives what nobody else can"
             )
         return found
 
@@ -184,7 +184,7 @@ def _read_yaml(source: str, where: str) -> Any:
     import yaml
 
     try:
-        return yaml.safe_load(source) or {}
+        return yaml.safe_load(source)
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""

@@ -70,8 +70,8 @@ def _same(one: SignalView, draft: SignalDraft) -> bool:
     return not set(one.demand_ids).isdisjoint(draft.demand_ids)
 
 
-def _rank(one: SignalView) -> tuple[int, bool, str]:
-    return _RANK[one.state], one.triaged_by == SYSTEM, one.signal_id
+def _rank(one: SignalView) -> tuple[int, bool, datetime, datetime, str]:
+    return _RANK[one.state], one.triaged_by == SYSTEM, one.first_seen_at, one.window_from, one.signal_id
 
 
 def evidence(rule: WarningRule, draft: SignalDraft, *, historical: bool) -> dict[str, Any]:

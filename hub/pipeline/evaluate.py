@@ -32,6 +32,10 @@ from hub.store.gate import StoreGate
 from hub.store.history import StoreHistory, facts_of, former_facts, limit_statements
 from hub.store.work import EvaluateWork
 
+_UNSTORABLE = (
+    "asked for, or gave, a value that the database cannot hold (a NUL character, a number out of range)"
+)
+
 MINUTE = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=1)
 # A rule that hung costs its whole time limit: it rests at once, a minute first, at most an hour.
@@ -183,9 +187,12 @@ class _Judge:
             with signals.savepoint(self.connection):
                 drafts = drafts_of(self.deps, self.connection, self.now, rule, keys)
                 kept = self._keep(rule, keys, drafts)
-        except HubError as exc:
-            if isinstance(exc, StoreError) and exc.code is not Code.VALUE_UNSTORABLE:
+        except StoreError as exc:
+            if exc.code is not Code.VALUE_UNSTORABLE:
                 raise
+            self._failed(rule.rule_id, _wrong(f"rule {rule.rule_id}: evaluate", _UNSTORABLE))
+            return
+        except HubError as exc:
             self._failed(rule.rule_id, exc)
             return
         self.gate.succeeded(_gate_name(rule.rule_id))
@@ -293,6 +300,10 @@ def drafts_of(
     limit_statements(connection, deps.rule_timeout_s)
     try:
         drafts = guard(lambda: list(rule.evaluate(keys, history)), timeout_s=deps.rule_timeout_s, what=what)
+    except StoreError as exc:
+        if history.failed is None:
+            raise _wrong(what, f"raised {type(exc).__name__} itself (expected drafts)") from None
+        raise
     finally:
         history.close()
     if history.failed is not None:

@@ -301,7 +301,7 @@ def push_evaluate_work(connection: Connection, demand_ids: Sequence[str], now: d
 
 
 def mark_deleted(connection: Connection, demand_ids: Sequence[str], now: datetime, *, by: str) -> None:
-    """Marks demands whose source says that they are gone; what they were stays in the history."""
+    """Marks demands whose source says that they are gone, and lets the rules look again; what they were stays in the history."""
     cursor = driver(connection).cursor()
     cursor.execute(
         "INSERT INTO demand_history (demand_id, replaced_at, replaced_by, was, sealed) "
@@ -309,6 +309,9 @@ def mark_deleted(connection: Connection, demand_ids: Sequence[str], now: datetim
         (now, by, list(demand_ids)),
     )
     cursor.execute(
-        "UPDATE demand SET deleted = true, updated_at = %s WHERE demand_id = ANY(%s) AND NOT deleted",
+        "UPDATE demand SET deleted = true, updated_at = %s WHERE demand_id = ANY(%s) AND NOT deleted RETURNING demand_id",
         (now, list(demand_ids)),
     )
+    gone = [row[0] for row in cursor]
+    if gone:
+        push_evaluate_work(connection, gone, now)

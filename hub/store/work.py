@@ -200,7 +200,8 @@ def enqueue_all_demands(connection: Connection, rule_ids: Sequence[str] | None =
     count: int = connection.execute(
         text(
             "WITH numbered AS (SELECT demand_id, (row_number() OVER (ORDER BY demand_id) - 1) / 500 AS part FROM demand), "
-            "made AS (INSERT INTO evaluate_work (demand_ids, rule_ids) SELECT array_agg(demand_id), CAST(:rules AS text[]) "
+            "made AS (INSERT INTO evaluate_work (demand_ids, rule_ids, not_before) "
+            "SELECT array_agg(demand_id), CAST(:rules AS text[]), timestamptz 'epoch' "
             "FROM numbered GROUP BY part RETURNING cardinality(demand_ids) AS n) SELECT coalesce(sum(n), 0)::bigint FROM made"
         ),
         {"rules": list(rule_ids) if rule_ids is not None else None},

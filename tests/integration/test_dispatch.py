@@ -1,0 +1,592 @@
+"""Triage and dispatch: from a signal to an order with its ledger row and its message, once, to whom it concerns."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from hub.clock import ManualClock
+from hub.errors import ConfigError, NotFound, StateConflict
+from hub.model.codes import DemandType, Level, Urgency
+from hub.pipeline import dispatch, triage
+from hub.seal import KeyRing
+from hub.store import chain
+from hub.store.engine import Store
+from tests.support.judging import BUREAU, COUNTY, OFFICE, Bringing, County, local, plugins_with
+
+PHONE = "13812340001"
+LEAK = "幸福小区煤气泄漏，味道很大，请速来处理！"
+CROWD = "工人准备明天到县政府门口集体上访"
+
+
+@pytest.fixture
+def county(store: Store, ring: KeyRing, clock: ManualClock) -> County:
+    made = County(store, ring, clock)
+    made.configure(COUNTY)
+    return made
+
+
+def bodies(county: County) -> list[dict[str, Any]]:
+    return [json.loads(bytes(row.body)) for row in county.messages()]
+
+
+def issued(county: County, *demands, by: str = "王科长") -> None:
+    """Collects, evaluates and issues every open signal by a person's decision."""
+    county.judged(*demands)
+    for one in county.signals():
+        if one.state == "open":
+            triage.decide(county.deps, one.signal_id, "issue", by, "属未诉预期")
+
+
+def order(county: County):
+    (one,) = county.rows("SELECT * FROM orders")
+    return one
+
+
+# --- triage
+
+
+@pytest.mark.requirement("R48")
+def test_only_what_its_rule_may_issue_becomes_a_warning_by_itself(county: County) -> None:
+    county.judged(county.demand(text=LEAK), county.demand(text=CROWD))
+    assert county.triage().counts == {"warnings": 1}
+    states = {one.level: one.state for one in county.signals()}
+    assert states == {Level.GRAVE: "warned", Level.SERIOUS: "open"}
+    assert county.value("SELECT warning_no FROM warning").startswith("Y411521")
+    assert county.triage().counts == {"warnings": 0}
+
+
+@pytest.mark.parametrize(("age", "warnings"), [(90.0, 1), (90.001, 0)])
+def test_a_historical_signal_is_never_issued_by_itself(county: County, age: float, warnings: int) -> None:
+    county.judged(county.demand(days=age, text=LEAK))
+    assert county.triage().counts == {"warnings": warnings}
+    county.triage()
+    assert county.value("SELECT count(*) FROM warning") == warnings
+
+
+def test_a_signal_that_grew_old_while_it_waited_is_not_issued_by_itself(county: County) -> None:
+    county.judged(county.demand(text=LEAK))
+    county.clock.advance(91 * 86400)
+    assert county.triage().counts == {"warnings": 0}
+    assert county.signal().historical
+
+
+def test_a_person_may_issue_a_historical_signal(county: County) -> None:
+    county.judged(county.demand(days=400, text=LEAK))
+    decision = triage.decide(county.deps, county.signal().signal_id, "issue", "王科长", "补办")
+    assert decision.state == "warned"
+    assert (
+        county.value("SELECT issued_by FROM warning WHERE warning_no = :no", no=decision.warning_no)
+        == "王科长"
+    )
+
+
+def test_a_disabled_rules_open_signals_are_not_issued_by_themselves(county: County) -> None:
+    county.judged(county.demand(text=LEAK))
+    county.configure({**COUNTY, "rules": [{"rule_id": "W08", "enabled": False, "reason": "试运行"}]})
+    assert county.triage().counts == {"warnings": 0}
+
+
+def test_issuing_twice_is_one_warning(county: County) -> None:
+    county.judged(county.demand(text=CROWD))
+    signal_id = county.signal().signal_id
+    first = triage.decide(county.deps, signal_id, "issue", "王科长", "属未诉预期")
+    assert triage.decide(county.deps, signal_id, "issue", "李科长", "再发") == first
+    assert county.value("SELECT count(*) FROM warning") == 1
+
+
+def test_two_processes_triaging_at_once_issue_each_signal_once(county: County) -> None:
+    county.judged(*(county.demand(text=LEAK) for _ in range(20)))
+    with ThreadPoolExecutor(3) as pool:
+        reports = list(pool.map(triage.run, [county.deps] * 3))
+    assert sum(report.counts["warnings"] for report in reports) == 20
+    assert county.value("SELECT count(DISTINCT signal_id) FROM warning") == 20
+
+
+def test_what_was_issued_cannot_be_dismissed_and_what_was_dismissed_can_be_issued(county: County) -> None:
+    county.judged(county.demand(text=CROWD))
+    signal_id = county.signal().signal_id
+    assert triage.decide(county.deps, signal_id, "dismiss", "王科长", "误报").state == "dismissed"
+    assert triage.decide(county.deps, signal_id, "issue", "李局长", "复核后发出").warning_no is not None
+    with pytest.raises(StateConflict, match="was issued for it"):
+        triage.decide(county.deps, signal_id, "dismiss", "王科长", "误报")
+
+
+def test_a_merged_signal_names_the_one_to_decide_on(county: County) -> None:
+    county.repeat(PHONE, 80, 79, 78)
+    county.repeat(PHONE, 30, 29, 28)
+    county.evaluate()
+    first, second = county.signals()
+    county.repeat(PHONE, 58, 55)
+    county.evaluate()
+    with pytest.raises(StateConflict, match=first.signal_id):
+        triage.decide(county.deps, second.signal_id, "issue", "王科长", "属未诉预期")
+
+
+@pytest.mark.parametrize(("by", "reason"), [("", "x"), ("system", "x"), ("王科长", " ")])
+def test_a_decision_names_a_person_and_a_reason(county: County, by: str, reason: str) -> None:
+    county.judged(county.demand(text=CROWD))
+    with pytest.raises(ValueError, match="names the person"):
+        triage.decide(county.deps, county.signal().signal_id, "issue", by, reason)
+    with pytest.raises(NotFound):
+        triage.decide(county.deps, "01NOSUCH", "issue", "王科长", "x")
+
+
+def test_plugins_are_told_of_a_warning_after_it_stands_and_one_that_fails_stops_nothing(
+    store: Store, ring: KeyRing, clock: ManualClock
+) -> None:
+    class Failing(Bringing):
+        from hub.sdk.hookspecs import hookimpl
+
+        @hookimpl
+        def on_warning_issued(self, warning_no, rule_id, level):
+            raise RuntimeError
+
+    listening = Bringing()
+    county = County(store, ring, clock, plugins_with(failing=Failing(), listening=listening))
+    county.judged(county.demand(text=LEAK))
+    report = county.triage()
+    assert report.counts == {"warnings": 1}
+    assert [problem.where for problem in report.problems] == ["plugin failing"]
+    assert listening.told == [county.value("SELECT warning_no FROM warning")]
+
+
+# --- dispatch
+
+
+@pytest.mark.requirement("R72")
+def test_a_warning_becomes_an_order_with_its_ledger_row_and_its_message_once(county: County) -> None:
+    issued(county, county.demand(text=CROWD, title="集体讨薪", target_org="不动产登记中心", phone=PHONE))
+    assert county.dispatch().counts == {"orders": 1, "messages": 1}
+    assert county.dispatch().counts == {"orders": 0, "messages": 0}
+    made = order(county)
+    assert (made.origin, made.organisation, made.routed_by, made.state) == (
+        "warning",
+        "housing",
+        "target_org",
+        "created",
+    )
+    assert made.order_no.startswith("J411521")
+    ((year, seq_no, watch, matter),) = county.rows("SELECT year, seq_no, watch, matter_text FROM ledger")
+    assert (year, seq_no, watch) == (2026, 1, 3)
+    assert "集体讨薪" in matter
+    assert county.value("SELECT count(*) FROM ledger_order WHERE order_id = :id", id=made.order_id) == 1
+    ((row,), (body,)) = county.messages(), bodies(county)
+    assert (row.organisation, row.event_type, row.order_id) == ("housing", "order.created", made.order_id)
+    assert row.message_id.startswith("msg_")
+    assert body["order_no"] == made.order_no
+    assert body["demands"][0]["title"] == "集体讨薪"
+    assert body["contact"] == "0376-2170000"
+    assert (
+        bytes(row.body)
+        == json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    )
+
+
+def test_a_message_holds_nothing_that_finds_the_person(county: County) -> None:
+    issued(
+        county,
+        county.demand(
+            text=f"我叫欧阳建国，电话{PHONE}，{CROWD}",
+            phone=PHONE,
+            name="欧阳建国",
+            title="欧阳建国反映",
+            target_org="县自然资源局",
+        ),
+    )
+    county.dispatch()
+    body = bytes(county.messages()[0].body).decode()
+    key = county.value("SELECT reporter_key FROM demand")
+    assert key is not None
+    for secret in (PHONE, "欧阳建国", key, county.value("SELECT demand_id FROM demand")):
+        assert secret not in body
+
+
+@pytest.mark.requirement("R68")
+@pytest.mark.parametrize(
+    ("handed_over", "due", "provisional"),
+    [
+        (local(2026, 2, 13, 17, 0), local(2026, 2, 14, 17, 30), False),
+        (local(2026, 2, 13, 18, 30), local(2026, 2, 14, 17, 30), False),
+        (local(2026, 2, 14, 0, 30), local(2026, 2, 24, 17, 30), False),
+        (local(2026, 2, 14, 23, 59), local(2026, 2, 24, 17, 30), False),
+        (local(2026, 2, 18, 9, 0), local(2026, 2, 24, 17, 30), False),
+        (local(2026, 12, 30, 9, 0), local(2026, 12, 31, 17, 30), False),
+        (local(2026, 12, 31, 9, 0), local(2027, 1, 1, 17, 30), True),
+    ],
+)
+def test_an_order_is_due_at_the_close_of_the_next_working_day(
+    store: Store, ring: KeyRing, handed_over, due, provisional: bool
+) -> None:
+    county = County(store, ring, ManualClock(handed_over))
+    county.configure(COUNTY)
+    issued(county, county.demand(text=CROWD))
+    county.dispatch()
+    made = order(county)
+    assert (made.due_at, made.due_provisional) == (due, provisional)
+    assert made.due_basis.startswith("R68")
+    assert bodies(county)[0]["due_provisional"] is provisional
+
+
+@pytest.mark.requirement("R73")
+def test_what_its_platform_has_assigned_makes_no_order_but_a_warning_that_cites_it(county: County) -> None:
+    deadline = local(2026, 11, 30, 17, 30)
+    issued(
+        county,
+        county.demand(
+            text=CROWD, assigned_no="250912101108115409", deadline_at=deadline, target_org="县自然资源局"
+        ),
+    )
+    assert county.dispatch().counts == {"orders": 0, "messages": 1}
+    assert county.rows("SELECT 1 FROM orders") == county.rows("SELECT 1 FROM ledger") == []
+    (body,) = bodies(county)
+    assert (body["type"], body["organisation"]) == ("warning.issued", "housing")
+    assert body["cited"][0]["assigned_no"] == "250912101108115409"
+    assert body["cited"][0]["deadline_at"] == deadline.isoformat()
+    assert county.dispatch().counts == {"orders": 0, "messages": 0}
+
+
+@pytest.mark.requirement("R73")
+def test_of_several_demands_only_those_that_nobody_has_in_hand_stand_in_the_order(county: County) -> None:
+    mine = [county.demand(days=day, phone=PHONE) for day in (1, 2)]
+    issued(county, *mine, county.demand(phone=PHONE, no="G1", assigned_no="G-77"))
+    county.dispatch()
+    assert county.rows(
+        "SELECT d.source_no FROM order_demand JOIN demand d USING (demand_id) ORDER BY 1"
+    ) == sorted([(one.source_no,) for one in mine])
+    (body,) = bodies(county)
+    assert [one["assigned_no"] for one in body["cited"]] == ["G-77"]
+
+
+@pytest.mark.requirement("R73")
+def test_a_demand_that_stands_in_an_order_of_ours_is_cited_by_the_next_warning(county: County) -> None:
+    demands = [county.demand(days=1, phone=PHONE, text=LEAK), county.demand(days=2, phone=PHONE)]
+    county.judged(*demands)
+    county.triage()
+    county.dispatch()
+    first = order(county)
+    issued(county, county.demand(phone=PHONE))
+    county.dispatch()
+    second = json.loads(bytes(county.messages()[-1].body))
+    assert [one["order_no"] for one in second["cited"]] == [first.order_no]
+    assert len(second["demands"]) == 2
+
+
+@pytest.mark.requirement("R73")
+def test_two_warnings_of_one_demand_dispatched_at_once_make_one_order_about_it(county: County) -> None:
+    for number in range(6):
+        phone = f"1391234567{number}"
+        county.receive(*(county.demand(days=day, phone=phone, text=LEAK) for day in range(3)))
+    county.evaluate()
+    county.triage()
+    for one in county.signals(rule="W01"):
+        triage.decide(county.deps, one.signal_id, "issue", "王科长", "属未诉预期")
+    with ThreadPoolExecutor(3) as pool:
+        reports = list(pool.map(dispatch.run, [county.deps] * 3))
+    assert all(report.ok for report in reports), [report.problems for report in reports]
+    assert county.value("SELECT count(*) FROM order_demand") == 18
+    assert county.value("SELECT count(DISTINCT demand_id) FROM order_demand") == 18
+    orders = county.value("SELECT count(*) FROM orders")
+    assert sum(report.counts["orders"] for report in reports) == orders
+    assert county.rows("SELECT seq_no FROM ledger ORDER BY 1") == [(n,) for n in range(1, orders + 1)]
+    assert county.value("SELECT count(*) FROM outbox") == 24
+
+
+@pytest.mark.parametrize("routed", ["target", "table", "plugin", "person"])
+def test_a_report_goes_to_the_handling_office_alone_and_its_message_holds_nothing_of_it(
+    store: Store, ring: KeyRing, clock: ManualClock, routed: str
+) -> None:
+    asked: list[object] = []
+
+    def route(facts, rule_id):
+        asked.append(facts)
+        return "housing"
+
+    plugins = plugins_with(router=Bringing(route=route)) if routed == "plugin" else plugins_with()
+    county = County(store, ring, clock, plugins)
+    table = [{"id": "all", "matches": {"demand_type": ["report"]}, "organisation": "housing"}]
+    county.configure({**COUNTY, "routing": table if routed == "table" else []})
+    demand = county.demand(
+        text=CROWD,
+        title="举报不动产登记中心主任",
+        demand_type=DemandType.REPORT,
+        target_org="县自然资源局",
+        category="行风政风",
+        item_name="不动产转移登记",
+        no="JB-1",
+    )
+    if routed == "person":
+        county.judged(demand)
+        dispatch.order_for_demand(
+            county.deps, county.value("SELECT demand_id FROM demand"), "housing", "王科长"
+        )
+    else:
+        issued(county, demand)
+        county.dispatch()
+    assert asked == []
+    assert (order(county).organisation, order(county).routed_by) == ("office", "protected")
+    sent = bytes(county.messages()[0].body).decode()
+    stands = county.value("SELECT matter_text FROM ledger")
+    for word in ("举报不动产", "集体上访", "自然资源", "行风", "转移登记", "JB-1"):
+        assert word not in sent + stands
+
+
+def test_one_report_among_a_persons_demands_protects_them_all(county: County) -> None:
+    issued(
+        county,
+        county.demand(phone=PHONE, days=1, target_org="县自然资源局"),
+        county.demand(phone=PHONE, days=2, target_org="县自然资源局"),
+        county.demand(phone=PHONE, demand_type=DemandType.REPORT),
+    )
+    county.dispatch()
+    assert order(county).organisation == "office"
+    assert "窗口" not in bytes(county.messages()[0].body).decode()
+
+
+def test_a_report_that_is_assigned_already_is_cited_to_the_handling_office_alone(county: County) -> None:
+    issued(
+        county,
+        county.demand(
+            text=CROWD, demand_type=DemandType.REPORT, assigned_no="G-9", target_org="县自然资源局"
+        ),
+    )
+    county.dispatch()
+    (body,) = bodies(county)
+    assert body["organisation"] == "office"
+    assert "敏感" not in body["why"]
+
+
+def test_plugins_are_asked_first_then_the_table_by_priority_then_the_named_unit_then_the_office(
+    store: Store, ring: KeyRing, clock: ManualClock
+) -> None:
+    answers: dict[str, str | None] = {"say": "traffic"}
+    county = County(
+        store, ring, clock, plugins_with(router=Bringing(route=lambda facts, rule_id: answers["say"]))
+    )
+    document = {
+        "organisations": [
+            OFFICE,
+            BUREAU,
+            {"code": "traffic", "name": "县交通局", "level": "county"},
+            {"code": "town", "name": "宝城街道", "level": "street"},
+        ],
+        "routing": [
+            {"id": "later", "priority": 20, "matches": {"category": ["公路管理"]}, "organisation": "traffic"},
+            {
+                "id": "first",
+                "priority": 10,
+                "matches": {"category": ["公路管理"], "region_code": ["411521001"]},
+                "organisation": "town",
+            },
+        ],
+    }
+    county.configure(document)
+    road = {"text": CROWD, "category": "公路管理", "target_org": " 县自然资源局"}
+
+    def routed(**fields) -> tuple[str, str]:
+        demand = county.demand(**{**road, **fields})
+        county.judged(demand)
+        one = county.value("SELECT demand_id FROM demand WHERE source_no = :no", no=demand.source_no)
+        made = dispatch.order_for_demand(county.deps, one, None, "王科长")
+        return made.organisation, made.routed_by
+
+    assert routed() == ("traffic", "plugin")
+    answers["say"] = None
+    assert routed(region_code="411521001003") == ("town", "table first")
+    assert routed(region_code="411521002003") == ("traffic", "table later")
+    assert routed(category="其他") == ("housing", "target_org")
+    assert routed(category="其他", target_org="没有这个局") == ("office", "handling_office")
+    answers["say"] = "nobody"
+    assert routed(region_code="411521001003") == ("town", "table first")
+
+
+@pytest.mark.parametrize(
+    ("matches", "fits"),
+    [
+        ({"rule_id": ["W08"]}, True),
+        ({"rule_id": ["W01"]}, False),
+        ({"label": ["群体"]}, True),
+        ({"label": ["涉企"]}, False),
+        ({"item_code": ["1141"]}, True),
+        ({"item_code": ["141"]}, False),
+        ({"channel": ["plain"]}, True),
+        ({"demand_type": ["praise", "complaint"]}, True),
+        ({"rule_id": ["W08"], "category": ["公路管理"]}, False),
+    ],
+)
+def test_a_line_of_the_table_fits_when_every_condition_holds(
+    store: Store, ring: KeyRing, clock: ManualClock, matches: dict[str, list[str]], fits: bool
+) -> None:
+    county = County(store, ring, clock)
+    county.configure({**COUNTY, "routing": [{"id": "line", "matches": matches, "organisation": "housing"}]})
+    issued(county, county.demand(text=CROWD, item_code="11411521MB1234567X4000715001000"))
+    county.dispatch()
+    assert order(county).organisation == ("housing" if fits else "office")
+
+
+def test_a_plugin_that_names_nobody_known_is_reported_and_the_table_is_asked(
+    store: Store, ring: KeyRing, clock: ManualClock
+) -> None:
+    county = County(store, ring, clock, plugins_with(router=Bringing(route=lambda facts, rule_id: "nobody")))
+    county.configure(COUNTY)
+    issued(county, county.demand(text=CROWD))
+    report = county.dispatch()
+    assert report.counts["orders"] == 1
+    assert [(problem.where, problem.code) for problem in report.problems] == [
+        ("hook route", "config_invalid")
+    ]
+
+
+def test_without_a_handling_office_a_warning_waits_and_says_so_while_others_go(
+    store: Store, ring: KeyRing, clock: ManualClock
+) -> None:
+    county = County(store, ring, clock)
+    county.rows(
+        "INSERT INTO organisation (code, name, level, config_version) VALUES ('housing', '县自然资源局', 'county', 1) RETURNING 1"
+    )
+    issued(county, county.demand(text=CROWD), county.demand(text=CROWD, target_org="县自然资源局"))
+    report = county.dispatch()
+    assert report.counts == {"orders": 1, "messages": 1}
+    assert [problem.code for problem in report.problems] == ["config_missing"]
+    county.configure(COUNTY)
+    assert county.dispatch().counts == {"orders": 1, "messages": 1}
+
+
+def test_a_warning_whose_demands_are_gone_is_revoked_and_makes_nothing(county: County) -> None:
+    demand = county.demand(text=CROWD)
+    issued(county, demand)
+    county.receive(demand, deleted=True)
+    assert county.dispatch().counts == {"orders": 0, "messages": 0}
+    assert county.value("SELECT state FROM warning") == "revoked"
+
+
+def test_of_two_warned_signals_that_became_one_only_one_makes_an_order(county: County) -> None:
+    county.repeat(PHONE, 80, 79, 78)
+    county.repeat(PHONE, 30, 29, 28)
+    issued(county)
+    county.repeat(PHONE, 58, 55)
+    county.evaluate()
+    county.dispatch()
+    assert county.value("SELECT count(*) FROM orders") == 1
+    assert county.value("SELECT count(*) FROM order_demand") == 8
+    assert sorted(county.rows("SELECT state FROM warning")) == [("issued",), ("revoked",)]
+
+
+def test_a_crash_in_the_middle_of_a_dispatch_leaves_nothing_of_it(county: County, monkeypatch) -> None:
+    issued(county, county.demand(text=CROWD))
+
+    def crash(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    for place in ("hub.store.outbox.enqueue", "hub.store.warnings.dispatched", "hub.store.orders.register"):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(place, crash)
+            county.dispatch()
+        for table in ("orders", "ledger", "outbox", "order_demand"):
+            assert county.value(f"SELECT count(*) FROM {table}") == 0, (place, table)
+    assert county.dispatch().counts == {"orders": 1, "messages": 1}
+    assert county.value("SELECT max(seq_no) FROM ledger") == 1
+
+
+# --- an order straight from a demand
+
+
+def test_an_order_from_a_demand_is_made_once(county: County) -> None:
+    county.judged(county.demand(urgency=Urgency.CRITICAL))
+    demand_id = county.value("SELECT demand_id FROM demand")
+    first = dispatch.order_for_demand(county.deps, demand_id, "housing", "王科长")
+    assert dispatch.order_for_demand(county.deps, demand_id, "housing", "王科长") == first
+    assert dispatch.order_for_demand(county.deps, demand_id, None, "李科长") == first
+    assert (first.organisation, first.routed_by, first.level) == ("housing", "person 王科长", Level.GRAVE)
+    assert county.value("SELECT count(*) FROM ledger") == county.value("SELECT count(*) FROM outbox") == 1
+    with pytest.raises(StateConflict, match=first.order_no):
+        dispatch.order_for_demand(county.deps, demand_id, "office", "王科长")
+
+
+@pytest.mark.requirement("R73")
+def test_a_demand_that_its_platform_has_assigned_gets_no_order(county: County) -> None:
+    county.judged(county.demand(assigned_no="G-1"))
+    with pytest.raises(StateConflict, match="G-1"):
+        dispatch.order_for_demand(
+            county.deps, county.value("SELECT demand_id FROM demand"), "housing", "王科长"
+        )
+    assert county.value("SELECT count(*) FROM orders") == 0
+
+
+def test_an_order_needs_a_demand_and_an_organisation_that_stand(county: County) -> None:
+    county.judged(county.demand())
+    with pytest.raises(NotFound, match="hub demand list"):
+        dispatch.order_for_demand(county.deps, "01NOSUCH", None, "王科长")
+    with pytest.raises(NotFound, match="expected one of housing, office"):
+        dispatch.order_for_demand(
+            county.deps, county.value("SELECT demand_id FROM demand"), "nobody", "王科长"
+        )
+
+
+def test_an_order_that_needs_the_missing_handling_office_is_refused(
+    store: Store, ring: KeyRing, clock: ManualClock
+) -> None:
+    county = County(store, ring, clock)
+    county.judged(county.demand())
+    with pytest.raises(ConfigError, match="hub config apply"):
+        dispatch.order_for_demand(county.deps, county.value("SELECT demand_id FROM demand"), None, "王科长")
+
+
+# --- the ledger
+
+
+@pytest.mark.requirement("R66")
+def test_the_ledger_counts_without_a_gap_and_verifies(county: County) -> None:
+    issued(county, *(county.demand(text=CROWD) for _ in range(5)))
+    county.dispatch()
+    assert county.rows("SELECT year, seq_no FROM ledger ORDER BY 1, 2") == [(2026, n) for n in range(1, 6)]
+    assert faults(county) == []
+
+
+def faults(county: County) -> list[str]:
+    with county.store.begin() as connection:
+        return chain.verify(connection, county.deps.chain.matches)
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("UPDATE ledger SET matter_text = '无' WHERE seq_no = 2", "ledger 2026/2: its content"),
+        ("UPDATE ledger SET hash = hash_prev WHERE seq_no = 2", "ledger 2026/2: the chain is broken"),
+        ("DELETE FROM ledger WHERE seq_no = 2", "ledger 2026/3: the chain is broken"),
+        ("DELETE FROM ledger WHERE seq_no = 3", "the ledger has no row for its matter"),
+        ("UPDATE ledger SET seq_no = 9 WHERE seq_no = 3", "ledger 2026/9: the numbers are not without a gap"),
+        ("DELETE FROM audit_log WHERE audit_id = 2", "audit_log 3: the chain is broken"),
+        ("UPDATE audit_log SET actor = '张三' WHERE audit_id = 2", "audit_log 2: its content"),
+    ],
+)
+def test_tampering_past_the_triggers_is_found(county: County, statement: str, found: str) -> None:
+    issued(county, *(county.demand(text=CROWD) for _ in range(3)))
+    county.dispatch()
+    with county.store.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(text(statement))
+    assert any(found in fault for fault in faults(county)), faults(county)
+
+
+def test_a_new_year_begins_at_one_in_the_countys_own_time(store: Store, ring: KeyRing) -> None:
+    clock = ManualClock(local(2026, 12, 31, 23, 59))
+    county = County(store, ring, clock)
+    county.configure(COUNTY)
+    issued(county, county.demand(text=CROWD))
+    county.dispatch()
+    clock.advance(120)
+    issued(county, county.demand(text=CROWD))
+    county.dispatch()
+    late = County(
+        store, ring, ManualClock(clock.now() - timedelta(minutes=5))
+    )  # another process, its clock behind
+    issued(late, late.demand(text=CROWD, no="LATE"))
+    late.dispatch()
+    assert county.rows("SELECT year, seq_no FROM ledger ORDER BY 1, 2") == [(2026, 1), (2027, 1), (2027, 2)]
+    assert faults(county) == []
