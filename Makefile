@@ -55,7 +55,7 @@ lint: $(VENV)/.ready-check ## Check style and form (ruff)
 
 .PHONY: types
 types: $(VENV)/.ready-check ## Check types (mypy)
-	$(BIN)/mypy $(addprefix -p ,hub $(CHANNELS))
+	$(BIN)/mypy $(addprefix -p ,hub hub_dags $(CHANNELS))
 	$(BIN)/mypy tests $(TESTS_OF_CHANNELS)
 
 .PHONY: floors

@@ -1,0 +1,1 @@
+"""The DAG files, read and run by an Airflow of their own."""
