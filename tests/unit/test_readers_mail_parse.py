@@ -179,6 +179,19 @@ def test_any_html_gives_text(html: str) -> None:
     assert isinstance(html_string_text(html.replace("\x00", "")), str)
 
 
+def test_html_that_no_parser_takes_keeps_every_word_and_shows_no_script() -> None:
+    deep = "<div>" * 3_000
+    html = f"<p>先</p>{deep}窗口<!-- x > y --><script>if (a < b) x()</script>不受理<style>p{{}}</style><br>三次 &lt;了&gt;"
+
+    assert html_string_text(html) == "先\n窗口\n不受理\n三次 <了>"
+
+
+@pytest.mark.parametrize("bait", ["<script>", "<!--", "<", "<a ", "&"])
+def test_html_that_no_parser_takes_costs_one_walk(bait: str) -> None:
+    # One walk takes a blink; the time limit of the test run catches one walk a character.
+    assert isinstance(html_string_text("<div>" * 3_000 + bait * 300_000), str)
+
+
 def test_the_clerks_own_words_are_not_the_letters() -> None:
     found = read_mail(mail(FORWARDED_BY_CLERK, sender="li@luoshan.example"))
 

@@ -20,6 +20,7 @@ from hub.sdk.readers.mail_words import decode_text, decode_words
 
 MAX_ATTACHMENTS = 200
 MAX_NAME = 120
+MAX_TEXT = 1_200_000
 CLOCK_SKEW = timedelta(minutes=10)
 LONGEST_WAY = timedelta(days=30)
 
@@ -50,6 +51,7 @@ class Mail:
         attachments: Of this mail and of all enclosed, each content once; the first level's enclosed mails as ``.eml``.
         automatic: The header that says a machine sent it; None for a person's mail.
         is_encrypted: Its words cannot be read without a key.
+        text_cut: The words went on beyond what any letter has; the mail's own bytes hold them all.
         attachments_cut: It holds more attachments than are kept apart; the mail's own bytes hold them all.
     """
 
@@ -63,6 +65,7 @@ class Mail:
     attachments: tuple[RawAttachment, ...] = field(default=(), repr=False)
     automatic: str | None = None
     is_encrypted: bool = False
+    text_cut: bool = False
     attachments_cut: bool = False
 
 
@@ -106,6 +109,7 @@ def source_no(raw: bytes) -> str:
 def _mail(root: Part, attachments: tuple[RawAttachment, ...] = (), is_cut: bool = False) -> Mail:
     received = (root.header("received") or b"").rpartition(b";")[2]
     received_at = header_time(decode_words(received))
+    text = tidy("\n\n".join(text for text in _texts(root) or _texts(root, named_too=True) if text.strip()))
     return Mail(
         subject=root.text_header("subject"),
         sender=_sender_header(root, "from")
@@ -114,7 +118,8 @@ def _mail(root: Part, attachments: tuple[RawAttachment, ...] = (), is_cut: bool 
         reply_to=_sender_header(root, "reply-to"),
         date=header_time(root.text_header("date")),
         received_at=received_at if received_at is not None and received_at.tzinfo is not None else None,
-        text=tidy("\n\n".join(text for text in _texts(root) or _texts(root, named_too=True) if text.strip())),
+        text=text[:MAX_TEXT],
+        text_cut=len(text) > MAX_TEXT,
         enclosed=tuple(_mail(part.parts[0]) for part in _nearest_mails(root)),
         attachments=attachments,
         automatic=_automatic(root),

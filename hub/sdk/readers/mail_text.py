@@ -21,8 +21,7 @@ _BLOCKS = frozenset(
 )
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _SPACES = re.compile(r"[ \t\r\n\f\u00a0\u200b\ufeff]+")
-_TAG = re.compile(r"<[!/?a-zA-Z][^<>]*>")
-_UNSEEN_PARTS = re.compile(r"<!--.*?-->|<(script|style|title)\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_MARKUP = re.compile(r"(?P<comment><!--)|<(?P<name>/?[a-zA-Z][a-zA-Z0-9]*)[^<>]*>|<[!?][^<>]*>")
 MAX_QUOTE_DEPTH = 20
 
 
@@ -53,11 +52,30 @@ def html_string_text(html: str) -> str:
 
 
 def _without_tags(html: str) -> str:
-    """What is left of HTML that no parser takes: all words, in their order."""
+    """What is left of HTML that no parser takes: all words, in their order. One walk, whatever the HTML."""
     from html import unescape
 
-    bare = _TAG.sub("\n", _UNSEEN_PARTS.sub(" ", html))
-    lines = [_SPACES.sub(" ", line).strip() for line in unescape(bare).split("\n")]
+    kept: list[str] = []
+    at, unseen = 0, ""
+    for found in _MARKUP.finditer(html):
+        if found.start() < at:
+            continue  # within a comment
+        if not unseen:
+            kept.append(html[at : found.start()])
+        at = found.end()
+        name = (found.group("name") or "").lower()
+        if found.group("comment"):
+            end = html.find("-->", at)
+            if end < 0:
+                break
+            at = end + 3
+        elif not unseen and name in ("script", "style", "title"):
+            unseen = f"/{name}"
+        elif name == unseen:
+            unseen = ""
+    else:
+        kept.append("" if unseen else html[at:])
+    lines = [_SPACES.sub(" ", line).strip() for line in unescape("\n".join(kept)).split("\n")]
     return "\n".join(line for line in lines if line)
 
 
@@ -121,7 +139,7 @@ def flowed_text(text: str, *, del_space: bool) -> str:
 
     Source: RFC 3676.
     """
-    lines: list[str] = []
+    lines: list[list[str]] = []
     depth_before, is_open = 0, False
     for line in text.split("\n"):
         line = line.rstrip("\r")
@@ -131,11 +149,11 @@ def flowed_text(text: str, *, del_space: bool) -> str:
         if is_soft and del_space:
             content = content[:-1]
         if is_open and depth == depth_before and content != "-- ":
-            lines[-1] += content
+            lines[-1].append(content)
         else:
-            lines.append(">" * depth + (" " if depth else "") + content)
+            lines.append([">" * depth + (" " if depth else "") + content])
         depth_before, is_open = depth, is_soft
-    return "\n".join(lines)
+    return "\n".join("".join(pieces) for pieces in lines)
 
 
 def tidy(text: str) -> str:

@@ -228,7 +228,7 @@ def _quality(letter: Letter, mail: Mail, content: str) -> list[str]:
         "NO_SENDER": not letter.by_office and letter.sender is None,
         "QUOTES_CUT": letter.quotes_cut,
         "NO_TEXT": not content,
-        "TEXT_CUT": len(content) > MAX_CONTENT,
+        "TEXT_CUT": letter.mail.text_cut or len(content) > MAX_CONTENT,
         "BROKEN_CHARACTERS": "\ufffd" in content or "\ufffd" in letter.subject,
         "ATTACHMENTS_CUT": mail.attachments_cut,
     }
