@@ -81,7 +81,7 @@ class Hub(Contender):
     def set_up(self, place: Place) -> list[Command]:
         config = {
             "channels": {
-                "bench": {"channel": "portal", "settings": {"url": f"{place.source_url}/api/zx/list"}},
+                "bench": {"channel": "portal", "settings": {"base_url": place.source_url}},
             }
         }
         # YAML is a superset of JSON.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
+import secrets
 import signal
 import subprocess
 import sys
@@ -22,10 +22,19 @@ from hub.store.engine import Store
 from hub.store.private import PrivateServer
 from tests.db import TEMPLATE
 from tests.support.end_state import end_state
+from tests.support.worker import STEPS
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 4
-KILLS = 14
+KILLS_PER_STEP = 3
+LONGEST_S = {
+    "collect": 1.2,
+    "normalize": 0.6,
+    "evaluate": 0.4,
+    "triage": 0.2,
+    "dispatch": 0.2,
+    "deliver": 0.5,
+}
 
 
 @pytest.fixture
@@ -38,7 +47,7 @@ def county(tmp_path: Path) -> Iterator[SimulatedCounty]:
 
 def ready_hub(county: SimulatedCounty, server: PrivateServer, tmp_path: Path, name: str) -> tuple[Path, str]:
     """A hub of its own on this county: small pages, one channel that normalizes later; its hub.yaml and database."""
-    url = server.create_database(f"e2e_{name}_{os.getpid()}", template=TEMPLATE)
+    url = server.create_database(f"e2e_{name}_{secrets.token_hex(4)}", template=TEMPLATE)
     document: dict[str, Any] = yaml.safe_load(county.config_file.read_text(encoding="utf-8"))
     document |= {"home": str(tmp_path / name), "database_url": url}
     document["channels"]["portal"] |= {"deferred": True}
@@ -95,18 +104,18 @@ def test_a_process_killed_again_and_again_loses_nothing_and_doubles_nothing(
     config, url = ready_hub(county, wheel_server, tmp_path, "killed")
     chance = random.Random(SEED)
     killed = 0
-    for _ in range(KILLS):
-        worker = start(config)
-        assert worker.stdout is not None
-        worker.stdout.readline()  # it is up; from here on anything may be under way
-        time.sleep(chance.uniform(0.0, 0.9))
-        worker.send_signal(signal.SIGKILL)
-        worker.communicate()
-        killed += worker.returncode == -signal.SIGKILL
-    finish(start(config))
-    release_leases(url)
-    finish(start(config, "deliver"))
-    assert killed >= KILLS // 2
+    for step in STEPS:
+        for _ in range(KILLS_PER_STEP):
+            worker = start(config, step)
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == f"{step}\n"  # from here on the step may be anywhere
+            time.sleep(chance.uniform(0.0, LONGEST_S[step]))
+            worker.send_signal(signal.SIGKILL)
+            worker.communicate()
+            killed += worker.returncode == -signal.SIGKILL
+        release_leases(url)
+        finish(start(config, step))
+    assert killed > len(STEPS)  # most died in the middle of something; the rest were done before their time
     assert state_of(url) == undisturbed
     happened = [
         count

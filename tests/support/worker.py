@@ -1,6 +1,6 @@
 """A hub process for tests that kill it: ``python -m tests.support.worker HUB_YAML [STEP ...]``.
 
-Walks the steps in order, once, and prints ``done``; the simulated clerk decides what waits for a person.
+Walks the steps in order, once, naming each as it begins, and prints ``done``; the simulated clerk decides what waits for a person.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ STEPS: dict[str, Callable[[Hub], object]] = {
 def main(argv: list[str]) -> None:
     """Runs the named steps, all of them by default."""
     with open_hub(config=Path(argv[0])) as hub:
-        print("ready", flush=True)
         for step in argv[1:] or list(STEPS):
+            print(step, flush=True)
             STEPS[step](hub)
     print("done", flush=True)
 

@@ -1,0 +1,195 @@
+"""The demo: the whole way on seeded input, its figures against the planted truth, and nothing personal anywhere in plain."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from sqlalchemy import text
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from hub.clock import SystemClock
+from hub.county.demo import Pass, one_pass, open_demo
+from hub.county.simulated import SimulatedCounty
+from hub.county.traffic import Person, Traffic
+from hub.metrics.collector import HubCollector
+from hub.runtime.hub import Hub
+
+SEED = 11
+
+
+@dataclass
+class Walked:
+    """A demo after its first pass, with everything still running."""
+
+    hub: Hub
+    county: SimulatedCounty
+    first: Pass
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walked]:
+    home = tmp_path_factory.mktemp("demo")
+    with open_demo(home / "county", SystemClock(), seed=SEED) as (hub, county):
+        county.next_batch()
+        first = one_pass(hub)
+        yield Walked(hub, county, first)
+
+
+def dumped(hub: Hub) -> dict[str, bytes]:
+    """Every table's rows as bytes; binary values as they are, so that text inside them is found."""
+    found = {}
+    with hub.store.begin() as connection:
+        tables = connection.execute(
+            text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+        ).scalars()
+        for table in list(tables):
+            rows = connection.execute(text(f'SELECT * FROM "{table}"')).all()
+            found[table] = b"\n".join(_plain(value) for row in rows for value in row)
+    return found
+
+
+def _plain(value: Any) -> bytes:
+    if isinstance(value, (bytes, memoryview)):
+        return bytes(value)
+    return json.dumps(value, ensure_ascii=False, default=str).encode()
+
+
+def traces(person: Person) -> list[bytes]:
+    return [trace.encode() for trace in (person.phone, person.id_no, person.email)] + [person.name.encode()]
+
+
+def test_every_channel_reconciles_and_quarantine_holds_exactly_the_planted_bad_records(
+    walked: Walked,
+) -> None:
+    assert walked.first.reconciles
+    assert walked.first.problems == []
+    quarantined = {name: counts.quarantined for name, counts in walked.first.channels.items()}
+    assert quarantined == walked.county.planted.bad
+    assert all(counts.collected and counts.stored for counts in walked.first.channels.values())
+
+
+def test_signals_name_exactly_the_planted_persons_and_the_planted_danger(walked: Walked) -> None:
+    with walked.hub.store.begin() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT g.rule_id, array_agg(d.source_no ORDER BY d.source_no) FROM signal g "
+                "JOIN demand d ON d.demand_id = ANY(g.demand_ids) GROUP BY g.signal_id, g.rule_id"
+            )
+        ).all()
+    accounts = {record["zxbh"]: record["zhid"] for record in _portal_records(walked)}
+    persons = {accounts[numbers[0]] for rule, numbers in rows if rule == "W01"}
+    assert persons == {person.account for person in walked.county.planted.repeaters}
+    assert [numbers for rule, numbers in rows if rule == "W08"] == [walked.county.planted.emergencies]
+
+
+def _portal_records(walked: Walked) -> list[dict[str, Any]]:
+    memory = json.loads((walked.county.home / "county.json").read_text())
+    traffic = Traffic(SEED, datetime.fromisoformat(memory["began_at"]))
+    return traffic.batch(0, datetime.fromisoformat(memory["batches"][0])).portal
+
+
+def test_each_warning_became_an_order_and_each_order_was_delivered_once(walked: Walked) -> None:
+    totals = walked.first.totals
+    assert totals["signals"] == totals["warnings"] == totals["orders"] == totals["delivered"] == 3
+    effects = [count for receiver in walked.county.receivers.values() for count in receiver.effects.values()]
+    assert effects == [1, 1, 1]
+
+
+def test_the_public_library_verifies_every_delivery_and_refuses_a_tampered_one(walked: Walked) -> None:
+    seen = 0
+    for receiver in walked.county.receivers.values():
+        verifier = Webhook(receiver.secrets[0])
+        for delivery in receiver.deliveries:
+            headers = {name.lower(): value for name, value in delivery.headers}
+            assert verifier.verify(delivery.body, headers)["type"] == "order.created"
+            with pytest.raises(WebhookVerificationError):
+                verifier.verify(delivery.body.replace(b"order", b"0rder", 1), headers)
+            seen += 1
+    assert seen == 3
+
+
+def test_no_table_holds_a_reporters_phone_id_name_or_address_in_plain(walked: Walked) -> None:
+    people = walked.county.planted.people
+    assert len(people) > 50
+    leaks = [
+        (table, kind)
+        for table, content in dumped(walked.hub).items()
+        for person in people
+        for kind, trace in zip(("phone", "id_no", "email", "name"), traces(person), strict=True)
+        if trace in content
+    ]
+    assert leaks == []
+
+
+def test_neither_server_log_nor_metrics_nor_messages_hold_a_reporters_data(walked: Walked) -> None:
+    registry = CollectorRegistry()
+    registry.register(HubCollector(walked.hub))
+    places = {"metrics": generate_latest(registry)}
+    places |= {str(file): file.read_bytes() for file in (walked.county.home / "hub").rglob("*.log")}
+    places |= {
+        f"delivery to {code}": delivery.body
+        for code, receiver in walked.county.receivers.items()
+        for delivery in receiver.deliveries
+    }
+    assert b"hub_" in places["metrics"]
+    leaks = [
+        place
+        for place, content in places.items()
+        for person in walked.county.planted.people
+        if any(trace in content for trace in traces(person))
+    ]
+    assert leaks == []
+
+
+def hub_command(home: Path, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "hub", *arguments],
+        env=environment | {"HUB_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def test_a_second_run_of_the_command_collects_only_what_is_new(tmp_path: Path) -> None:
+    documents = []
+    for _ in range(2):
+        worker = hub_command(tmp_path, "demo", "--once", "--seed", "3", "--json")
+        out, err = worker.communicate(timeout=120)
+        assert worker.returncode == 0, err
+        documents.append(json.loads(out))
+    first, second = documents
+    assert all(first["totals"][name] for name in ("signals", "warnings", "orders", "delivered"))
+    for channel in ("portal", "mailbox"):
+        assert 0 < second["channels"][channel]["stored"] < first["channels"][channel]["stored"]
+    assert second["totals"]["delivered"] == 0
+    assert all(document["reconciles"] for document in documents)
+
+
+def test_ctrl_c_ends_the_demo_and_leaves_nothing_running(tmp_path: Path) -> None:
+    worker = hub_command(tmp_path, "demo", start_new_session=True)
+    assert worker.stdout is not None
+    lines = []
+    for line in worker.stdout:
+        lines.append(line)
+        if "Ctrl-C" in line:
+            break
+    worker.send_signal(signal.SIGINT)
+    out, err = worker.communicate(timeout=60)
+    assert worker.returncode == 0, err
+    assert "nothing is left running" in out
+    left = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False).stdout
+    assert left == ""
