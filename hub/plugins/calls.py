@@ -182,6 +182,9 @@ def guarded_pages(
             except PluginError as exc:
                 hung = exc.code is Code.PLUGIN_TIMEOUT
                 raise
+            except KeyboardInterrupt:
+                hung = True  # the call is still at work in its thread
+                raise
             if page is None:
                 return
             _check_page(page, what)
