@@ -59,8 +59,10 @@ class RepeatedReporter(WarningRule):
         return (demand.reporter_key,)
 
     def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft]:
-        found = history.demands(self.subject, {affected.key: EVER for affected in keys})
-        for key, demands in found.items():
+        # Nearly everybody has brought fewer than that in all: their demands need not be read.
+        often = history.counts(self.subject, {affected.key: EVER for affected in keys})
+        spans = {key: EVER for key, count in often.items() if count >= self.params.threshold}
+        for key, demands in history.demands(self.subject, spans).items():
             counted = [demand for demand in demands if not demand.chases_open_order]
             for first, behind, most in self._episodes(counted):
                 yield self._draft(key, counted[first:behind], most)

@@ -229,18 +229,18 @@ class _Judge:
 
     def _raise_warnings(self) -> None:
         """A signal that is warned already and grew worse lifts its warning's level; there is no second warning."""
-        for signal_id, level in self.risen:
-            warning = warnings.raise_level(self.connection, signal_id, level)
-            if warning is not None:
-                write_audit(
-                    self.connection,
-                    self.deps.chain.salted_digest,
-                    self.now,
-                    actor=signals.SYSTEM,
-                    action="warning.raise",
-                    subject=f"warning {warning.warning_no}",
-                    detail={"level": int(level)},
-                )
+        raised = [warnings.raise_level(self.connection, *risen) for risen in sorted(self.risen)]
+        # The audit log's lock comes after every row's, as in the other steps: nobody waits in a circle.
+        for warning in filter(None, raised):
+            write_audit(
+                self.connection,
+                self.deps.chain.salted_digest,
+                self.now,
+                actor=signals.SYSTEM,
+                action="warning.raise",
+                subject=f"warning {warning.warning_no}",
+                detail={"level": int(warning.level)},
+            )
 
     def _failed(self, rule_id: str, exc: HubError) -> None:
         """Notes that a rule failed on this batch and lets its demands wait for it, in halves."""

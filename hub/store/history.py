@@ -106,10 +106,10 @@ class StoreHistory:
             )
         if not spans:
             return []
-        keys, froms, tos = zip(*((key, span[0], span[1]) for key, span in spans.items()), strict=True)
+        source, values = _asked(spans)
         # OFFSET 0 keeps the planner at one look into the index a key, however many keys and demands there are (P9).
         query = (
-            f"SELECT {what} FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[]) AS s (key, since, until) "
+            f"SELECT {what} FROM {source} "
             f'CROSS JOIN LATERAL (SELECT * FROM demand d WHERE d.{_SUBJECTS[subject]} = s.key COLLATE "C" '
             f"AND d.submitted_at >= s.since AND d.submitted_at < s.until AND {_LIVE} OFFSET 0) d {tail}"
         )
@@ -121,10 +121,21 @@ class StoreHistory:
                     code=Code.PLUGIN_TIMEOUT,
                 )
             try:
-                return _fetched(self._connection, query, (list(keys), list(froms), list(tos)))
+                return _fetched(self._connection, query, values)
             except HubError as exc:
                 self.failed = exc
                 raise
+
+
+def _asked(spans: Spans) -> tuple[str, tuple[Any, ...]]:
+    """The keys and their spans as rows ``s (key, since, until)``; one span that all share is sent once."""
+    if len(different := set(spans.values())) == 1:
+        since, until = different.pop()
+        source = "(SELECT key, %s::timestamptz AS since, %s::timestamptz AS until FROM unnest(%s::text[]) AS k (key)) s"
+        return source, (since, until, list(spans))
+    froms, tos = [span[0] for span in spans.values()], [span[1] for span in spans.values()]
+    source = "unnest(%s::text[], %s::timestamptz[], %s::timestamptz[]) AS s (key, since, until)"
+    return source, (list(spans), froms, tos)
 
 
 def limit_statements(connection: Connection, seconds: float | None) -> None:
