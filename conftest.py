@@ -5,4 +5,6 @@ pytest_plugins = [
     "tests.support.left_out",
     "tests.support.network",
     "tests.db",
+    "tests.support.desk",
+    "tests.support.delivering",
 ]

@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 
 from hub._version import __version__
 from hub.clock import Clock, SystemClock
@@ -75,7 +76,14 @@ class AddressGuard:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
         allowed = [
-            {"hostname": host, "host": str(place[0]), "port": port, "family": kind, "proto": proto, "flags": 0}
+            {
+                "hostname": host,
+                "host": str(place[0]),
+                "port": port,
+                "family": kind,
+                "proto": proto,
+                "flags": 0,
+            }
             for kind, _, proto, _, place in found
             if self.allows(str(place[0]))
         ]
@@ -135,6 +143,8 @@ class WebhookNotifier(Notifier):
         """
         import aiohttp
 
+        if not _is_http(endpoint.url):
+            raise _no_address(endpoint)
         headers = self._headers(endpoint, message)
         started = self._clock_s()
         try:
@@ -151,10 +161,7 @@ class WebhookNotifier(Notifier):
                 code=Code.DELIVERY_TIMEOUT,
             ) from exc
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as exc:
-            raise DeliveryDeferred(
-                f"{_where(endpoint)}: its address is no http or https address; mend it with `hub config apply`",
-                code=Code.CONFIG_INVALID,
-            ) from exc
+            raise _no_address(endpoint) from exc
         except (aiohttp.ClientError, OSError) as exc:
             raise _unreachable(endpoint, exc) from exc
         status, retry_after, reference = answer
@@ -251,16 +258,14 @@ def _session(guard: AddressGuard, ca_file: Path | None) -> aiohttp.ClientSession
 
 async def _digest(response: aiohttp.ClientResponse) -> str | None:
     """Length and digest of the answer's body; one longer than `ANSWER_BYTES` is cut off with its connection."""
-    size = 0
-    digest = hashlib.sha256()
-    while not response.content.at_eof():
-        chunk = await response.content.read(ANSWER_BYTES)
-        size += len(chunk)
-        if size > ANSWER_BYTES:
+    content = response.content
+    body = b""
+    while not content.at_eof():
+        body += await content.readany()
+        if len(body) > ANSWER_BYTES:
             response.close()
             return f"more than {ANSWER_BYTES} bytes"
-        digest.update(chunk)
-    return f"{size} bytes, sha256 {digest.hexdigest()[:16]}" if size else None
+    return f"{len(body)} bytes, sha256 {hashlib.sha256(body).hexdigest()[:16]}" if body else None
 
 
 def _is_stale(exc: Exception) -> bool:
@@ -273,6 +278,21 @@ def _is_stale(exc: Exception) -> bool:
 def _where(endpoint: Endpoint) -> str:
     # Not the address: its query may carry a token.
     return f"webhook of {endpoint.organisation} (endpoint {endpoint.endpoint_id})"
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _no_address(endpoint: Endpoint) -> DeliveryDeferred:
+    return DeliveryDeferred(
+        f"{_where(endpoint)}: its address is not of the form expected, http(s)://host/path; mend it with `hub config apply`",
+        code=Code.CONFIG_INVALID,
+    )
 
 
 def _unreachable(endpoint: Endpoint, exc: Exception) -> DeliveryDeferred:
@@ -303,7 +323,9 @@ def _unreachable(endpoint: Endpoint, exc: Exception) -> DeliveryDeferred:
     )
 
 
-def _refusal(endpoint: Endpoint, status: int, retry_after_s: float | None) -> DeliveryDeferred | DeliveryRefused:
+def _refusal(
+    endpoint: Endpoint, status: int, retry_after_s: float | None
+) -> DeliveryDeferred | DeliveryRefused:
     if status == 410:
         return DeliveryRefused(
             f"{_where(endpoint)}: it answered 410 Gone (expected 2xx); it is disabled and its messages wait: ask the "

@@ -137,7 +137,10 @@ class DepartmentReceiver:
         self._effects = _read_effects(effects_file)
         self._server = _Server(("127.0.0.1", port), _handler(self))
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name=f"receiver-{name}", daemon=True
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": 0.05},
+            name=f"receiver-{name}",
+            daemon=True,
         )
 
     @property
@@ -200,7 +203,9 @@ class DepartmentReceiver:
                 self._faults[0] = replace(fault, times=fault.times - 1)
         return fault
 
-    def _take(self, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> tuple[str | None, str, Fault | None]:
+    def _take(
+        self, path: str, headers: Sequence[tuple[str, str]], body: bytes
+    ) -> tuple[str | None, str, Fault | None]:
         """Checks one request and has its effect, unless a fault keeps it: verified id, what was wrong, the fault."""
         message_id, wrong = None, ""
         try:
@@ -210,9 +215,7 @@ class DepartmentReceiver:
         with self._changed:
             fault = self._next_fault()
             kind = fault.kind if fault else None
-            self.deliveries.append(
-                Received(self._clock.now(), path, tuple(headers), body, message_id, kind)
-            )
+            self.deliveries.append(Received(self._clock.now(), path, tuple(headers), body, message_id, kind))
             if message_id is not None and (fault is None or fault.kind == "slow" or fault.after_effect):
                 self._effect(message_id)
             self._changed.notify_all()
@@ -244,7 +247,9 @@ class _Server(ThreadingHTTPServer):
         self._lock = threading.Lock()
         super().__init__(address, handler)
 
-    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
+    def process_request(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> None:
         if isinstance(request, socket.socket):
             with self._lock:
                 self._open.add(request)
@@ -287,7 +292,7 @@ def _handler(receiver: DepartmentReceiver) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(length))
             message_id, wrong, fault = receiver._take(self.path, self.headers.items(), body)
             if fault is not None and fault.kind != "slow":
-                self._misbehave(fault)
+                self._misbehave(fault, body)
                 return
             if fault is not None:
                 receiver._stopping.wait(fault.seconds)
@@ -296,9 +301,11 @@ def _handler(receiver: DepartmentReceiver) -> type[BaseHTTPRequestHandler]:
             else:
                 self._answer(202, {"receipt": message_id, "department": receiver.name})
 
-        def _misbehave(self, fault: Fault) -> None:
+        def _misbehave(self, fault: Fault, body: bytes) -> None:
             if fault.kind == "status":
-                self._answer(fault.status, {"error": "scripted"}, fault.headers)
+                # As many real ones do: what was sent comes back in the error.
+                echo = body.decode("utf-8", "replace")
+                self._answer(fault.status, {"error": "scripted", "received": echo}, fault.headers)
                 return
             self.close_connection = True
             if fault.kind == "hang":

@@ -30,7 +30,6 @@ from hub.store.engine import Store
 from hub.store.leases import Claimed, Result, Settled
 
 SETTLE_MARGIN_S = 10.0  # of a lease, kept for writing the result
-_GRACE_S = 5.0  # beyond an endpoint's time limit, for a notifier that does not keep it
 _FLUSH_S = 0.05  # longest that a result waits for others to be written with it
 _LEASED_PER_PLACE = 16
 _STORE_RETRIES_S = (0.5, 1.0, 2.0, 4.0)
@@ -45,6 +44,7 @@ class DeliverDeps:
         notifiers: By kind; they are closed at the end of each run and open again by themselves.
         concurrency: Messages under way at once.
         lease_s: Beyond an endpoint's own time limit; how long a message stays with a process that died.
+        grace_s: Beyond an endpoint's time limit, before a notifier that does not keep it is cut off.
         poll_s: Longest wait before new work is looked for while something is under way.
         on_settled: Told (message id, organisation, state) after a message was delivered or given up, in a thread of
             its own; it may be told twice after a crash.
@@ -58,6 +58,7 @@ class DeliverDeps:
     schedule: RetrySchedule = field(default_factory=RetrySchedule)
     concurrency: int = 32
     lease_s: float = 45.0
+    grace_s: float = 5.0
     poll_s: float = 1.0
     on_settled: Callable[[str, str, str], None] | None = None
     chance: Callable[[], float] = field(default=random.random)
@@ -85,6 +86,10 @@ class Deliverer:
     """One run of the step, for a caller that wants to stop it or to tell it of new work from another thread."""
 
     def __init__(self, deps: DeliverDeps, *, limit: int | None = None, until_empty: bool = True) -> None:
+        if deps.lease_s <= SETTLE_MARGIN_S:
+            raise ValueError(
+                f"lease_s must be more than {SETTLE_MARGIN_S:g}, or no message could ever be sent"
+            )
         self._deps = deps
         self._left = limit
         self._until_empty = until_empty
@@ -95,7 +100,8 @@ class Deliverer:
         self._releases: list[Claimed] = []
         self._opened: dict[ReadyEndpoint, Endpoint] = {}
         self._endpoints: dict[str, Endpoint] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], float] = {}  # with the loop's time at which each is cut off
+        self._cut_off: set[asyncio.Task[None] | None] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
         self._look = True  # whether the next turn asks for messages even if nothing ended
@@ -145,6 +151,7 @@ class Deliverer:
                 self._releases += self._lanes.drop_all()
             await self._exchange()
             self._start()
+            self._cut_off_late()
             if not (self._lanes.held or self._results or self._releases):
                 if self._stopping or self._left == 0 or (self._until_empty and not self._look):
                     return
@@ -171,9 +178,18 @@ class Deliverer:
                 self._lanes.ended(claimed, well=True, quick=False)
                 self._releases.append(claimed)
                 continue
-            task = asyncio.get_running_loop().create_task(self._attempt(claimed, endpoint))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            loop = asyncio.get_running_loop()
+            task = loop.create_task(self._attempt(claimed, endpoint))
+            self._tasks[task] = loop.time() + endpoint.timeout_s + self._deps.grace_s
+            task.add_done_callback(self._tasks.pop)
+
+    def _cut_off_late(self) -> None:
+        """Ends attempts whose notifier did not keep its endpoint's time limit."""
+        now = asyncio.get_running_loop().time()
+        for task, until in self._tasks.items():
+            if until < now:
+                self._cut_off.add(task)
+                task.cancel()
 
     async def _attempt(self, claimed: Claimed, endpoint: Endpoint) -> None:
         result = await self._send(claimed, endpoint)
@@ -196,10 +212,10 @@ class Deliverer:
             return Ended(claimed, started_at, deps.clock.now(), spent_ms)
 
         try:
-            async with asyncio.timeout(endpoint.timeout_s + _GRACE_S):
-                receipt = await deps.notifiers[endpoint.kind].deliver(endpoint, message)
-            return arrived(ended(), receipt)
-        except TimeoutError:
+            return arrived(ended(), await deps.notifiers[endpoint.kind].deliver(endpoint, message))
+        except asyncio.CancelledError:
+            if asyncio.current_task() not in self._cut_off:
+                raise
             error: Exception = DeliveryDeferred(
                 f"endpoint {endpoint.endpoint_id}: its notifier {endpoint.kind!r} did not end within "
                 f"{endpoint.timeout_s:g} s (expected an answer or an error); it was cut off and is tried again",

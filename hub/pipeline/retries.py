@@ -120,4 +120,7 @@ def _says_well(exc: Exception, status: int | None) -> bool:
 
 
 def _short(detail: str | None) -> str | None:
-    return detail[:_DETAIL_CHARS] if detail else None
+    """What the store can keep of it: no NUL, no half characters."""
+    if not detail:
+        return None
+    return detail[:_DETAIL_CHARS].replace("\x00", "").encode("utf-8", "replace").decode()

@@ -17,6 +17,7 @@ import re
 import secrets as _random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from hub.errors import Code, ConfigError, HubError
 
@@ -50,6 +51,7 @@ def generate_secret(size_bytes: int = 32) -> str:
     return _PREFIX + base64.b64encode(_random.token_bytes(size_bytes)).decode("ascii")
 
 
+@lru_cache(maxsize=256)
 def key_of(secret: str) -> bytes:
     """The key that a secret stands for.
 

@@ -381,8 +381,9 @@ outbox = Table(
     Index(
         "outbox_waiting_idx",
         "organisation",
-        text("(attempts > 0)"),
+        text("LEAST(attempts, 1)"),
         "next_at",
+        "sequence",
         postgresql_where=text("state = 'waiting'"),
     ),
     Index("outbox_failed_idx", "organisation", postgresql_where=text("state = 'failed'")),

@@ -108,7 +108,7 @@ def test_a_receiver_that_counts_sm3_only_refuses_sha256_alone():
 
 def test_hmac_sm3_is_the_same_from_the_interpreter_and_from_cryptography(monkeypatch):
     from_interpreter = sign(SECRET, "m", NOW, BODY, labels=("v1sm3",))
-    monkeypatch.setattr(signing.hashlib, "algorithms_available", frozenset({"sha256"}))
+    monkeypatch.setattr("hashlib.algorithms_available", frozenset({"sha256"}))
     assert sign(SECRET, "m", NOW, BODY, labels=("v1sm3",)) == from_interpreter
 
 

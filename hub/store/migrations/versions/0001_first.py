@@ -297,7 +297,7 @@ STATEMENTS = (
     CREATE INDEX outbox_order_idx ON outbox (order_id)
     """,
     """
-    CREATE INDEX outbox_waiting_idx ON outbox (organisation, (attempts > 0), next_at) WHERE state = 'waiting'
+    CREATE INDEX outbox_waiting_idx ON outbox (organisation, LEAST(attempts, 1), next_at, sequence) WHERE state = 'waiting'
     """,
     """
     COMMENT ON TABLE outbox IS 'messages to be delivered, written in the transaction that made their order'
