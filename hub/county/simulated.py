@@ -82,7 +82,8 @@ class SimulatedCounty:
     def start(self) -> None:
         """Starts the servers with all that had arrived before, and writes hub.yaml."""
         try:
-            for server in (self.portal, self.mail, *self.receivers.values()):
+            servers: tuple[Any, ...] = (self.portal, self.mail, *self.receivers.values())
+            for server in servers:
                 server.start()
                 self._started.append(server)
             for number, moment in enumerate(self._memory["batches"]):

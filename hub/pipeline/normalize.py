@@ -196,6 +196,11 @@ class _Waiting:
         self.lander.put_demands(
             connection, [one for one in landed if one.demands], self.now, by=f"normalize {self.job.work_id}"
         )
+        surplus = [
+            demand_id for one in landed if one.known is not None for demand_id in one.known.demand_ids[len(one.demands) :]
+        ]
+        if surplus:
+            landing.mark_deleted(connection, surplus, self.now, by=f"normalize {self.job.work_id}")
         for one in landed:
             if one.demand_ids and (one.known is None or one.known.demand_ids != one.demand_ids):
                 work.link_demands(connection, self.job.stream_id, one.key, one.demand_ids)

@@ -15,8 +15,9 @@ _QUERIES = {
     "raw": "SELECT s.instance, r.source_no, r.outcome, encode(r.content_hash, 'hex') FROM raw_record r "
     "JOIN stream_state s USING (stream_id)",
     "quarantine": "SELECT s.instance, q.source_no, q.code FROM quarantine q JOIN stream_state s USING (stream_id)",
+    # Merged rows tell how demands happened to be batched; what they were merged into is compared.
     "signals": "SELECT g.rule_id, g.state, g.level, g.historical, g.value, g.window_from, g.window_to, "
-    "(SELECT array_agg(d.source_no ORDER BY d.source_no) FROM demand d WHERE d.demand_id = ANY(g.demand_ids)) FROM signal g",
+    "(SELECT array_agg(d.source_no ORDER BY d.source_no) FROM demand d WHERE d.demand_id = ANY(g.demand_ids)) FROM signal g WHERE g.state <> 'merged'",
     "warnings": "SELECT w.rule_id, w.level, w.state, g.window_from FROM warning w JOIN signal g USING (signal_id)",
     "orders": "SELECT o.origin, o.organisation, o.level, (SELECT array_agg(d.source_no ORDER BY d.source_no) FROM order_demand m "
     "JOIN demand d USING (demand_id) WHERE m.order_id = o.order_id) FROM orders o",
