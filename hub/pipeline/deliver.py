@@ -254,7 +254,9 @@ class Deliverer:
             try:
                 return await loop.run_in_executor(self._database, turn.run)
             except StoreUnavailable:
-                # Long enough for a database that is started again; what was sent needs its result written.
+                if not (turn.results or self._lanes.in_flight):
+                    raise  # nothing was sent whose result could be lost
+                # Long enough for a database that is started again.
                 await asyncio.sleep(wait_s)
         return await loop.run_in_executor(self._database, turn.run)
 

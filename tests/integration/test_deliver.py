@@ -14,7 +14,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from hub.builtin.webhook import WebhookNotifier
 from hub.county.receivers import DepartmentReceiver, Fault
-from hub.errors import Code
+from hub.errors import Code, StoreUnavailable
 from hub.model.codes import MessageState
 from hub.pipeline.deliver import Deliverer
 from hub.pipeline.retries import STANDARD_DELAYS_S
@@ -22,6 +22,7 @@ from hub.sdk.notify import Notifier, Receipt
 from hub.sdk.signing import generate_secret
 from hub.seal import KeyRing, Sealer
 from hub.store import endpoints, leases, outbox
+from hub.store.engine import Store
 
 PERSONAL = b'{"phone":"13812345678","name":"\xe7\x8e\x8b\xe5\xb0\x8f\xe6\x98\x8e"}'
 
@@ -577,3 +578,12 @@ def test_a_receiver_that_is_started_again_knows_the_messages_that_had_their_effe
         assert len(receiver.deliveries) == 1
         assert receiver.effects == {message_id: 1}
     assert file.read_text().split() == [message_id]
+
+
+def test_a_database_that_is_away_ends_the_run_with_what_to_do(ground):
+    away = Store("postgresql+psycopg://nobody:x@127.0.0.1:9/none")
+    ground.change(store=away)
+    with pytest.raises(StoreUnavailable) as caught:
+        ground.run()
+    away.close()
+    assert caught.value.code is Code.STORE_UNAVAILABLE
