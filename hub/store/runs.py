@@ -16,7 +16,7 @@ from hub.model.report import Counts, Problem
 from hub.store.engine import Store
 from hub.store.tables import run, stream_state
 
-_STREAM_LOCK_SPACE = 0x5753  # first key of the two-key advisory lock; the second is the stream's id
+STREAM_LOCK_SPACE = 0x5753  # first key of the two-key advisory lock; the second is the stream's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def alone_on(store: Store, stream_id: int) -> Iterator[bool]:
     with store.connect() as session:
         got = session.execute(
             text("SELECT pg_try_advisory_lock(:space, :stream)"),
-            {"space": _STREAM_LOCK_SPACE, "stream": stream_id},
+            {"space": STREAM_LOCK_SPACE, "stream": stream_id},
         ).scalar_one()
         try:
             yield bool(got)
@@ -59,7 +59,7 @@ def alone_on(store: Store, stream_id: int) -> Iterator[bool]:
             if got and not session.invalidated:
                 session.execute(
                     text("SELECT pg_advisory_unlock(:space, :stream)"),
-                    {"space": _STREAM_LOCK_SPACE, "stream": stream_id},
+                    {"space": STREAM_LOCK_SPACE, "stream": stream_id},
                 )
 
 
