@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -38,8 +38,7 @@ class Origin:
     watch: Watch
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(NamedTuple):
     """Search keys of one reporter; each None where there is nothing usable (missing, masked, no person)."""
 
     phone: str | None = None
@@ -92,11 +91,11 @@ class Intake:
         """The demand's row, in the order of `hub.store.landing.DEMAND_COLUMNS`."""
         reporter = demand.reporter
         keys = self.keys(reporter, origin.instance)
-        known = tuple(
+        known = [
             value
             for value in (reporter.name, reporter.phone, reporter.id_no, reporter.email, demand.target_person)
-            if value is not None and len(value) > 1
-        )
+            if value and "*" not in value
+        ]
         title, text, findings = self._masked(demand, known)
         return (
             demand_id,
@@ -143,15 +142,15 @@ class Intake:
             demand.longitude,
             demand.latitude,
             demand.datum,
-            list(demand.labels),
-            _quality(demand, keys, received_at),
             as_jsonb(findings) if findings else None,
-            [],
             deleted or demand.deleted,
             self.sealer.seal(personal_json(demand), table="demand", row_id=demand_id),
+            list(demand.labels),
+            _quality(demand, keys, received_at),
+            [],
         )
 
-    def _masked(self, demand: Demand, known: tuple[str, ...]) -> tuple[str, str, dict[str, int]]:
+    def _masked(self, demand: Demand, known: Sequence[str]) -> tuple[str, str, dict[str, int]]:
         # One sweep over both: the border is a character that no text holds once it has been read.
         head = demand.title.replace(_BORDER, " ")
         masked = redact(f"{head}{_BORDER}{demand.content}", known)
@@ -175,32 +174,40 @@ class Intake:
         Source: domain.md §1.1 (reporter_key) and §6.6: masked values and callers who are no person make no key.
         """
         token = token or self._token
-        id_key = phone_key = email_key = name_key = None
+        id_key = phone_key = email_key = name_key = reporter_key = basis = None
         bad_id = False
         if reporter.id_no:
             number = read_id_no(reporter.id_no, reporter.id_type)
             bad_id = not number.checked
             if number.value:
-                id_key = token("id_no", number.value)
-        if reporter.phone:
-            phone = read_phone(reporter.phone).value
-            if phone and phone not in self._stop_list:
-                phone_key = token("phone", phone)
+                kind = "uscc" if number.form == "uscc" else "id_no"
+                id_key = token(kind, number.value)
+                if number.value not in self._stop_list:
+                    reporter_key, basis = id_key, kind
+        if reporter.phone and (phone := read_phone(reporter.phone).value):
+            phone_key = token("phone", phone)
+            if reporter_key is None and not reporter.uscc and phone not in self._stop_list:
+                reporter_key, basis = phone_key, "phone"
         if reporter.email and (email := normal_email(reporter.email)):
             email_key = token("email", email)
-        if reporter.name and (name := bare_name(reporter.name)) and not is_masked(name):
-            name_key = token("name", name)
-        # The same order as `reporter_key_basis`; the two commonest bases have their token already.
-        if id_key:
-            return Keys(phone_key, id_key, email_key, name_key, id_key, "id_no", bad_id)
-        if phone_key and not reporter.uscc:
-            return Keys(phone_key, id_key, email_key, name_key, phone_key, "phone", bad_id)
-        basis = reporter_key_basis(reporter, account_scope=instance, stop=self._stop_list)
-        if basis is None:
-            return Keys(phone_key, id_key, email_key, name_key, None, None, bad_id)
-        return Keys(
-            phone_key, id_key, email_key, name_key, token(basis.kind, basis.value), basis.basis, bad_id
-        )
+        if reporter.name and "*" not in reporter.name and (name := bare_name(reporter.name)):
+            name_key = token("name", name) if not is_masked(name) else None
+        if reporter_key is None and _may_be_known(reporter):
+            # Neither identity number nor telephone: the rarer bases, in the order of `reporter_key_basis`.
+            found = reporter_key_basis(reporter, account_scope=instance, stop=self._stop_list)
+            if found is not None:
+                reporter_key, basis = token(found.kind, found.value), found.basis
+        return Keys(phone_key, id_key, email_key, name_key, reporter_key, basis, bad_id)
+
+
+def _may_be_known(reporter: Reporter) -> bool:
+    return bool(
+        reporter.uscc
+        or reporter.caller_phone
+        or reporter.account
+        or reporter.email
+        or (reporter.name and reporter.address)
+    )
 
 
 def _anonymity(demand: Demand) -> str:

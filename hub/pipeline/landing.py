@@ -248,12 +248,12 @@ class Lander:
             one.content_hash,
             one.raw_id,
             demand_ids[0] if demand_ids else None,
-            list(demand_ids[1:]),
             known.changes + 1 if known is not None else 1,
             one.rewritten,
             one.raw.deleted,
             now,
             self.origin.stream_id,
+            list(demand_ids[1:]),
         )
 
     def _attachment_row(self, content: bytes, media_type: str) -> tuple[str, int, str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +39,8 @@ from hub.store.numbers import Numbers
 if TYPE_CHECKING:
     from hub.pipeline.deliver import DeliverDeps, Deliverer
     from hub.store.private import PrivateServer
+
+_YOUNG_OBJECTS = 50_000
 
 
 class Hub:
@@ -233,6 +236,7 @@ class Hub:
         """Collects one configured channel; see `hub.pipeline.collect`."""
         self.renew_keys()
         source = self.source(instance)
+        _settle_memory()
         try:
             reports = collect.run(self.collect_deps, source, span, progress, stop)
             return [self._told(report) for report in reports]
@@ -369,3 +373,15 @@ class Hub:
     def _told(self, report: Report) -> Report:
         self.plugins.call_each("on_run_finished", report=report)
         return report
+
+
+def _settle_memory() -> None:
+    """Spares the garbage collector what stays for ever: modules, models, the plugins.
+
+    A page makes some ten thousand objects that go with it by their reference counts; by the default threshold the collector
+    would look for cycles among them dozens of times a page, and find none.
+    """
+    if gc.get_threshold()[0] < _YOUNG_OBJECTS:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_YOUNG_OBJECTS, 20, 20)

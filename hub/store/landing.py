@@ -42,16 +42,22 @@ IDENTITY_COLUMNS = (
     "content_hash",
     "raw_id",
     "demand_id",
-    "more_demand_ids",
     "changes",
     "rewritten",
     "deleted",
     "first_seen_at",
     "stream_id",
+    "more_demand_ids",
 )
-_IDENTITY_TYPES = "text text bytea int8 text text[] int4 bool bool timestamptz int4".split()
+_IDENTITY_TYPES = "text text bytea int8 text int4 bool bool timestamptz int4 text[]".split()
 
-DEMAND_COLUMNS = tuple(column.name for column in demand_table.columns)
+# Left out of a COPY when no row of the page has them: the column's default is the same, and arrays are dear to write.
+# They stand last, so that leaving them out is cutting a row short.
+_SPARSE = ("labels", "quality", "confirmed", "more_demand_ids")
+DEMAND_COLUMNS = (
+    *(column.name for column in demand_table.columns if column.name not in _SPARSE),
+    *(column.name for column in demand_table.columns if column.name in _SPARSE),
+)
 _PG_NAMES = {
     "TEXT": "text",
     "BIGINT": "int8",
@@ -74,7 +80,7 @@ def _pg_name(column: Any) -> str:
     return _PG_NAMES[compiled]
 
 
-_DEMAND_TYPES = [_pg_name(column) for column in demand_table.columns]
+_DEMAND_TYPES = [_pg_name(demand_table.columns[name]) for name in DEMAND_COLUMNS]
 # What a source may never change once the demand stands.
 _FIXED = {
     "demand_id",
@@ -88,9 +94,6 @@ _FIXED = {
 }
 _DEMAND_UPDATE = ", ".join(f"{name} = excluded.{name}" for name in DEMAND_COLUMNS if name not in _FIXED)
 _DEMAND_LIST = ", ".join(DEMAND_COLUMNS)
-
-# Left out of a COPY when no row of the page has them: the column's default is the same, and arrays are dear to write.
-_SPARSE = frozenset({"labels", "quality", "confirmed", "more_demand_ids"})
 
 _STAGES = (
     "CREATE TEMP TABLE IF NOT EXISTS stage_identity (LIKE source_record INCLUDING DEFAULTS) ON COMMIT DELETE ROWS",
@@ -234,7 +237,10 @@ def _copy(
         for index, column in enumerate(columns)
         if column not in _SPARSE or any(row[index] for row in rows)
     ]
-    if len(kept) < len(columns):
+    dense = len(columns) - sum(column in _SPARSE for column in columns)
+    if len(kept) == dense < len(columns):
+        rows = [row[:dense] for row in rows]
+    elif len(kept) < len(columns):
         pick = itemgetter(*kept)
         rows = [pick(row) for row in rows]
     names = ", ".join(columns[index] for index in kept)

@@ -139,6 +139,8 @@ def read_phone(value: str | None, *, area_code: str | None = None) -> Reading:
         value: As the source has it.
         area_code: For landlines without one, such as ``0376``; without it they are malformed.
     """
+    if value is not None and "*" in value:
+        return _MASKED_READING
     text = _stripped(value)
     if text.isdecimal() and (plain := _MOBILE.match(text)):
         return (
@@ -256,7 +258,7 @@ def _plausible(province: str, birth: str) -> bool:
     if not _PROVINCE.match(province):
         return False
     year, month, day = int(birth[:4]), int(birth[4:6]), int(birth[6:])
-    if not (1880 <= year < 2050 and 1 <= month <= 12 and 1 <= day):
+    if not (1880 <= year < 2050 and 1 <= month <= 12 and day >= 1):
         return False
     return day <= 28 or day <= monthrange(year, month)[1]
 
