@@ -213,14 +213,12 @@ def _may_be_known(reporter: Reporter) -> bool:
 def _anonymity(demand: Demand) -> str:
     # A report (举报) is secret whatever its source says, unless nobody is known at all (domain.md §1.1).
     if demand.demand_type is DemandType.REPORT and demand.anonymity is Anonymity.OPEN:
-        return Anonymity.SECRET.value
-    return demand.anonymity.value
+        return Anonymity.SECRET._value_
+    return demand.anonymity._value_
 
 
 def _quality(demand: Demand, keys: Keys, received_at: datetime) -> list[str]:
     flags = list(demand.quality)
-    if keys.reporter is None:
-        flags.append("NO_REPORTER_KEY")
     if demand.submitted_at > received_at + _FUTURE:
         flags.append("FUTURE_TIME")
     if keys.bad_id:
