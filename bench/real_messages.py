@@ -49,7 +49,7 @@ def _moment(cell: Any) -> datetime:
         return cell
     for form in ("%Y/%m/%d %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M"):
         try:
-            return datetime.strptime(str(cell).strip(), form)  # noqa: DTZ007 - all of the sheet is in one zone
+            return datetime.strptime(str(cell).strip(), form)
         except ValueError:
             continue
     raise SystemExit(f"a cell of 留言时间 is no time: {cell!r}")
@@ -75,11 +75,15 @@ def named_by_the_hub(hub: Hub) -> tuple[set[str], int, int]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("sheet", type=Path)
     options = parser.parse_args()
     rows, repeaters = counted_by_hand(options.sheet)
-    print(f"the sheet: {rows} messages; {len(repeaters)} users with {TIMES} or more within {WINDOW.days} days")
+    print(
+        f"the sheet: {rows} messages; {len(repeaters)} users with {TIMES} or more within {WINDOW.days} days"
+    )
     faults: list[str] = []
     with (
         tempfile.TemporaryDirectory(prefix="real-messages-") as folder,
@@ -96,11 +100,17 @@ def main() -> int:
             if number == 1 and (portal.collected != rows or portal.pending):
                 faults.append(f"{portal.collected} of {rows} messages collected, {portal.pending} pending")
             accounts, fresh, issued = named_by_the_hub(hub)
-            print(f"pass {number}: W01 names {len(accounts)} persons; {fresh} not historical; {issued} issued")
+            print(
+                f"pass {number}: W01 names {len(accounts)} persons; {fresh} not historical; {issued} issued"
+            )
             if accounts != repeaters:
-                faults.append(f"pass {number}: W01 and the count differ in {len(accounts ^ repeaters)} persons")
+                faults.append(
+                    f"pass {number}: W01 and the count differ in {len(accounts ^ repeaters)} persons"
+                )
             if fresh or issued:
-                faults.append(f"pass {number}: {fresh} fresh signals, {issued} warnings of W01 (expected none)")
+                faults.append(
+                    f"pass {number}: {fresh} fresh signals, {issued} warnings of W01 (expected none)"
+                )
     print("\n".join(faults) or "all of it holds")
     return 1 if faults else 0
 

@@ -58,6 +58,7 @@ class ChinaCalendar:
     closes_at: time = time(17, 30)
 
     def is_working_day(self, day: date) -> bool:
+        """See `WorkCalendar.is_working_day`; what the office entered goes before everything else."""
         if day in self.overrides:
             return self.overrides[day]
         if day.year not in self.complete_years:
@@ -70,6 +71,7 @@ class ChinaCalendar:
         return day.weekday() < 5
 
     def known(self, year: int) -> bool:
+        """See `WorkCalendar.known`."""
         if year in self.complete_years:
             return True
         try:

@@ -60,4 +60,5 @@ class Report(BaseModel):
 
     @property
     def ok(self) -> bool:
+        """Whether nothing went wrong."""
         return not self.problems

@@ -27,9 +27,10 @@ def main(argv: list[str]) -> None:
     """Runs the named steps, all of them by default."""
     with open_hub(config=Path(argv[0])) as hub:
         for step in argv[1:] or list(STEPS):
-            print(step, flush=True)
+            sys.stdout.write(f"{step}\n")
+            sys.stdout.flush()
             STEPS[step](hub)
-    print("done", flush=True)
+    sys.stdout.write("done\n")
 
 
 if __name__ == "__main__":
