@@ -159,8 +159,7 @@ def run(
 ) -> None:
     """Collect one channel, then normalize what waits.
 
-    Times are 2026-11-23 or 2026-11-23T08:00, in the county's zone unless they name one. Exit code 1 when problems were found, 3
-    when the source refused.
+    Times are 2026-11-23 or 2026-11-23T08:00, in the county's zone unless they name one. Exit code 1 when problems were found, 3 when the source refused.
     """
     door = door_of(ctx)
     from hub.pipeline.collect import Span

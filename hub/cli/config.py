@@ -33,8 +33,7 @@ def apply(
 ) -> None:
     """Make the document the whole truth, as a new version; applying it again changes nothing.
 
-    What it no longer names is no longer in use. A rule whose parameters changed judges every stored demand again. Secrets are
-    named there, never written there.
+    What it no longer names is no longer in use. A rule whose parameters changed judges every stored demand again. Secrets are named there, never written there.
     """
     door = door_of(ctx)
     from hub.cli import out

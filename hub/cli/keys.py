@@ -77,7 +77,7 @@ def rotate(
     ctx: typer.Context,
     purpose: Annotated[
         list[KeyPurpose] | None,
-        typer.Option("--purpose", help="Which key is replaced; may be repeated.  [default: seal and search]"),
+        typer.Option("--purpose", help="Which key is replaced; may be repeated. Default: seal and search."),
     ] = None,
 ) -> None:
     """Make new active keys; running processes take them with their next step. Then run `hub keys reindex`.

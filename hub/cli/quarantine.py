@@ -133,8 +133,7 @@ def replay(
 ) -> None:
     """Read set-aside records again after the mend: those that can be used now are stored, the others come back.
 
-    Whole pages are not replayed: `hub channel run NAME --since TIME` reads them again from their source. Exit code 1 when some
-    came back.
+    Whole pages are not replayed: `hub channel run NAME --since TIME` reads them again from their source. Exit code 1 when some came back.
     """
     door = door_of(ctx)
     from hub.cli import out
