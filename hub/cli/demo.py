@@ -82,7 +82,7 @@ def _go_on(hub: Hub, county: SimulatedCounty, clock: Any, stopped: threading.Eve
 
     say("")
     say(
-        f"The county goes on; look at it from another terminal: hub --config {county.config_file} demand list"
+        f"The county goes on; look at it from another terminal: hub --home {county.own['home']} --config {county.config_file} demand list"
     )
     say("Ctrl-C ends it and leaves nothing running.")
     while not stopped.is_set():

@@ -75,7 +75,7 @@ def open_demo(
         records = records_from_sheet(sheet)
     with (
         SimulatedCounty(home, clock, seed=seed, sheet=records) as county,
-        open_hub(config=county.config_file, overrides=overrides) as hub,
+        open_hub(config=county.config_file, overrides={**county.own, **(overrides or {})}) as hub,
     ):
         hub.migrate()
         hub.apply_config(county.document(), "demo", "the demo's document")

@@ -79,6 +79,11 @@ class SimulatedCounty:
         """The hub.yaml of this county's hub, as written by `start`."""
         return self.home / "hub.yaml"
 
+    @property
+    def own(self) -> dict[str, str]:
+        """Settings that belong to this county whatever the environment says: its hub's home and its secrets."""
+        return {"home": str(self.home / "hub"), "secrets_dir": str(self.home / "secrets")}
+
     def start(self) -> None:
         """Starts the servers with all that had arrived before, and writes hub.yaml."""
         try:
@@ -184,8 +189,7 @@ class SimulatedCounty:
             },
         }
         document = {
-            "home": str(self.home / "hub"),
-            "secrets_dir": str(self.home / "secrets"),
+            **self.own,
             "county": {"name": "示例县", "region": "411521", "contact": "0376-0000000"},
             "channels": {"portal": portal, "mailbox": mailbox},
         }
