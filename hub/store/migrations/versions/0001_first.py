@@ -1,4 +1,4 @@
-"""The first schema: identity, raw records, work rows, demands, signals, warnings, orders, outbox, ledger, audit.
+"""The first schema, in one long piece because a released schema is never edited: identity, records, work, outcomes.
 
 Revision ID: 0001
 Revises:
