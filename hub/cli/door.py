@@ -7,6 +7,7 @@ raises as ``typer.Exit``. Errors are raised: `hub.cli.boundary` says them.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,16 +96,20 @@ def door_of(ctx: typer.Context) -> Door:
 
 
 def purpose_of(reveal: bool, purpose: str | None) -> str | None:
-    """The stated purpose where personal data is to be shown, None where it is not.
+    """The stated purpose where personal data is to be shown, None where it is not; a person at a terminal is asked for it.
 
     Raises:
         BadParameter: ``--reveal`` without a purpose, or a purpose without ``--reveal``.
     """
+    if purpose is not None and not reveal:
+        raise typer.BadParameter("--purpose states why personal data is shown: add --reveal, or leave it out")
+    if not reveal:
+        return None
+    if purpose is None and sys.stdin.isatty() and sys.stderr.isatty():
+        purpose = str(typer.prompt("What is it looked at for? 用途", err=True))
     stated = (purpose or "").strip()
-    if reveal and not stated:
+    if not stated:
         raise typer.BadParameter(
             "personal data is shown only for a stated purpose: add --purpose 'why you need it'"
         )
-    if purpose is not None and not reveal:
-        raise typer.BadParameter("--purpose states why personal data is shown: add --reveal, or leave it out")
-    return stated if reveal else None
+    return stated

@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 _SILENT = timedelta(hours=1)
 
 
+_TABLES = {
+    "demand": "demands",
+    "demand_history": "former states of demands",
+    "signals": "signals",
+    "raw_record": "raw records",
+    "quarantine": "pages set aside",
+    "attachment": "attachments",
+    "endpoint": "endpoints",
+}
+
+
 class KeyPurpose(StrEnum):
     """What a key is for."""
 
@@ -130,7 +141,9 @@ def reindex(ctx: typer.Context) -> None:
         deps = rekey_deps(hub)
         with out.progress(quiet=door.as_json) as bar:
             totals = rekey.outdated(deps) if out.watched() else {}
-            report = rekey.run(deps, lambda table, done: bar(table, done, totals.get(table)))
+            report = rekey.run(
+                deps, lambda table, done: bar(_TABLES[table], done, totals.get(table.rstrip("s")))
+            )
         ring = hub.sealer.ring
         with hub.store.begin() as connection:
             note(hub, connection, "keys.reindex", "all", detail=report.counts)
@@ -139,11 +152,11 @@ def reindex(ctx: typer.Context) -> None:
     ]
 
     def tell() -> None:
-        rewritten = {
-            name: n for name, n in report.counts.items() if n and name not in ("left", "signals_kept")
-        }
+        rewritten = [
+            f"{report.counts[name]} {words}" for name, words in _TABLES.items() if report.counts.get(name)
+        ]
         out.say(
-            "Rewritten: " + ", ".join(f"{n} {name}" for name, n in rewritten.items()) + "."
+            f"Rewritten: {', '.join(rewritten)}."
             if rewritten
             else "Everything stands under the active keys already; nothing was changed."
         )

@@ -15,11 +15,12 @@ from hub.model.report import Report
 from hub.pipeline import evaluate, rekey
 from hub.pipeline.intake import read_personal
 from hub.seal import key_id_of
+from hub.store import landing, work
 from hub.store import rekey as rows
-from hub.store import work
 from tests.support.desk import PHONE, Desk, record
 
 PERSONS = 12
+FILE = "ab" * 32  # an attachment's hash
 
 
 def person(number: int) -> str:
@@ -28,7 +29,7 @@ def person(number: int) -> str:
 
 
 def filled(desk: Desk) -> None:
-    """Twelve persons with three complaints each, some of them changed since, one record and one page set aside."""
+    """Twelve persons with three complaints each, some of them changed since, and one record set aside."""
     for number in range(PERSONS * 3):
         desk.portal.add(
             record(number, phone=person(number % PERSONS), name=f"王{chr(0x4E00 + number % PERSONS)}")
@@ -81,6 +82,11 @@ def found_by_phone(desk: Desk, phone: str) -> int:
 def test_after_rotating_and_reindexing_all_opens_all_is_found_and_signals_are_who_they_were(desk):
     desk.apply_config()
     filled(desk)
+    desk.portal.answer_once(200, b"<html>maintenance</html>")
+    desk.hub("channel", "run", "portal")
+    with desk.opened() as hub, hub.store.begin() as connection:
+        sealed = hub.sealer.seal(b"photo", table="attachment", row_id=FILE)
+        landing.keep_attachments(connection, [(FILE, 5, "image/png", sealed)])
     before = signals(desk)
     assert len(before) == PERSONS
     rotated = desk.hub("keys", "rotate", "--json")
@@ -96,8 +102,15 @@ def test_after_rotating_and_reindexing_all_opens_all_is_found_and_signals_are_wh
     assert desk.hub("run", "once").code == 0
     assert signals(desk) == before
     assert desk.hub("webhook", "test", "bureau-webhook").code == 0
-    aside = str(desk.value("SELECT quarantine_id FROM quarantine"))
-    assert desk.hub("quarantine", "show", aside, "--reveal", "--purpose", "look").code == 0
+    aside = desk.rows("SELECT quarantine_id, kind FROM quarantine ORDER BY 1")
+    assert [row.kind for row in aside] == ["record", "page"]
+    for row in aside:
+        shown = desk.hub("quarantine", "show", str(row.quarantine_id), "--reveal", "--purpose", "look")
+        assert shown.code == 0
+    assert "maintenance" in shown.out
+    with desk.opened() as hub:
+        kept = bytes(desk.value("SELECT sealed FROM attachment"))
+        assert hub.sealer.unseal(kept, table="attachment", row_id=FILE) == b"photo"
     assert desk.hub("ledger", "verify").code == 0
 
 

@@ -90,6 +90,11 @@ class HeldPortal(PortalServer):
         self.reached = threading.Event()
         self._free = threading.Event()
         self._left: int | None = None
+        self._instead: tuple[int, bytes] | None = None
+
+    def answer_once(self, status: int, body: bytes) -> None:
+        """Gives this answer to the next request."""
+        self._instead = (status, body)
 
     def hold_after(self, requests: int) -> None:
         """Lets so many requests through."""
@@ -106,6 +111,9 @@ class HeldPortal(PortalServer):
             if self._left < 0:
                 self.reached.set()
                 self._free.wait(120)
+        if self._instead is not None:
+            instead, self._instead = self._instead, None
+            return instead
         return super().answer(target, authorization)
 
 
