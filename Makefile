@@ -38,6 +38,10 @@ $(VENV)/.ready-check: $(SETUP)
 run: $(VENV)/.ready-run ## Run the hub against a small simulated county (ONCE=1: one pass, then exit; ARGS="--seed 7")
 	@exec $(BIN)/hub demo $(if $(filter-out 0 no,$(ONCE)),--once) $(ARGS)
 
+.PHONY: airflow
+airflow: $(VENV)/.ready-test ## Run the DAGs in an Airflow on this machine until Ctrl-C (HUB_CONFIG=..., AIRFLOW_PORT=8080)
+	@exec $(BIN)/python .ci/airflow
+
 # Proving
 
 .PHONY: test

@@ -159,8 +159,9 @@ def _keep(ti: Any, reports: Iterable[Report]) -> list[Problem]:
     ]
     ti.xcom_push(key="reports", value=kept)
     ti.xcom_push(key="problems", value=[{"where": one.where, "code": one.code} for one in problems])
-    for one in kept:
-        log.info("%s %s: %s", one["step"], one["subject"] or "", one["counts"])
+    for report in reports:
+        told = ", ".join(f"{name} {count}" for name, count in _counted(report).items()) or "nothing to do"
+        log.info("%s: %s", " ".join(filter(None, (report.step, report.subject))), told)
     for problem in problems:
         log.error("%s (%s): %s", problem.where, problem.code, problem.message)
     return problems
