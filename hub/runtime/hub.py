@@ -25,7 +25,7 @@ from hub.runtime import logs
 from hub.runtime.config import Loaded
 from hub.runtime.keys import open_keys
 from hub.runtime.secrets import Secrets
-from hub.sdk.context import ChannelContext
+from hub.sdk.context import ChannelContext, SourceGate
 from hub.sdk.notify import Notifier
 from hub.seal import ChainSalt, Sealer, SearchKeys
 from hub.settings import ChannelConfig, HubSettings
@@ -170,8 +170,11 @@ class Hub:
     def collect_deps(self) -> CollectDeps:
         return CollectDeps(self.store, self.intake, self.numbers, self.clock)
 
-    def source(self, instance: str) -> Source:
+    def source(self, instance: str, gate: SourceGate | None = None) -> Source:
         """The configured channel of that name, ready to be read.
+
+        Args:
+            gate: Instead of the one that all processes share, which needs the database.
 
         Raises:
             ConfigError: No such name, its channel is not installed or broken, or its settings are wrong.
@@ -185,7 +188,8 @@ class Hub:
             )
         entry = self.plugins.channel(configured.channel)
         channel = entry.cls(
-            self._channel_settings(instance, configured, entry.cls), self._context(instance, configured)
+            self._channel_settings(instance, configured, entry.cls),
+            self._context(instance, configured, gate),
         )
         self._channels.append(channel)
         return Source(channel, instance, f"{entry.distribution} {entry.version}", configured.deferred)
@@ -216,11 +220,11 @@ class Hub:
                 code=Code.CONFIG_INVALID,
             ) from None
 
-    def _context(self, instance: str, configured: ChannelConfig) -> ChannelContext:
+    def _context(self, instance: str, configured: ChannelConfig, gate: SourceGate | None) -> ChannelContext:
         return ChannelContext(
             instance=instance,
             secret=self.secrets.get,
-            gate=self.gate,
+            gate=gate or self.gate,
             log=logs.get("channel", instance=instance),
             clock=self.clock,
             zone=ZoneInfo(configured.source_timezone),

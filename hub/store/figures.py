@@ -200,6 +200,11 @@ class FigureReader:
             return found
 
 
+def standing(connection: Connection, name: str) -> dict[Labels, Values]:
+    """One of `STANDING` by itself."""
+    return _standing(connection, *STANDING[name])
+
+
 def _standing(connection: Connection, labels: int, statement: str) -> dict[Labels, Values]:
     return {
         tuple(str(value) for value in row[:labels]): [float(value or 0) for value in row[labels:]]

@@ -1,0 +1,181 @@
+"""The work in the database: what the office has set up, what waits, what stands aside, and whether the books verify."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from hub.model.codes import RunState
+from hub.runtime.doctor.findings import Finding, fail, ok, warn
+from hub.runtime.keys import keys_path
+from hub.seal import ChainSalt, KeyRing
+from hub.store import chain, config, endpoints, health, quarantine
+from hub.store.engine import Connection
+from hub.store.figures import standing
+
+if TYPE_CHECKING:
+    from hub.runtime.hub import Hub
+
+_LATE = timedelta(minutes=15)
+_LAST_ROWS = 1_000
+
+
+def office(hub: Hub, connection: Connection) -> Iterator[Finding]:
+    """Organisations, handling office, routing, endpoints: what dispatch needs."""
+    current = config.current(connection)
+    if current is None:
+        yield fail(
+            "office",
+            "no organisations, routing or endpoints were imported",
+            "write them down and run `hub config apply FILE`",
+            configuration=True,
+        )
+        return
+    units = config.organisations(connection)
+    routing = config.routing(connection)
+    yield ok(
+        "office", f"configuration {current[0]}: {len(units)} organisations, {len(routing)} routing rules"
+    )
+    if not any(unit.handling_office for unit in units.values()):
+        yield fail(
+            "handling office",
+            "no organisation is the handling office (处置办理股室): what nobody else is to handle cannot be dispatched",
+            "set handling_office: true for one organisation, then `hub config apply`",
+            configuration=True,
+        )
+    found = endpoints.list_endpoints(connection)
+    usable = {one.organisation for one in found if one.active and one.disabled_at is None}
+    for one in found:
+        if one.active and one.disabled_at is not None:
+            yield fail(
+                f"endpoint {one.endpoint_id}",
+                f"disabled since {one.disabled_at:%Y-%m-%d %H:%M} UTC ({one.disabled_code}): its receiver said that it is gone",
+                "agree on a new address with the department, then `hub config apply`",
+            )
+    without = sorted(set(units) - usable)
+    if without:
+        yield warn(
+            "endpoints",
+            f"{len(usable)} organisations receive webhooks; none for {', '.join(without)}: messages for them wait",
+            "add an endpoint for each that is to receive orders",
+        )
+    else:
+        yield ok("endpoints", f"each of {len(usable)} organisations receives webhooks")
+
+
+def runs(hub: Hub, connection: Connection) -> Iterator[Finding]:
+    """How each stream's last collection ended, and whether runs were left behind by processes that died."""
+    now = hub.clock.now()
+    last = {(row["instance"], row["stream"]): row for row in health.last_runs(connection)}
+    enabled = {name: one for name, one in hub.settings.channels.items() if one.enabled}
+    for (instance, stream), row in last.items():
+        if instance not in enabled:
+            continue
+        name = f"runs {instance}/{stream}"
+        since = timedelta(seconds=max(3 * enabled[instance].every_s, 900))
+        if row["state"] == RunState.FAILED:
+            codes = ", ".join(sorted({problem["code"] for problem in row["problems"]})) or "no code"
+            yield warn(
+                name, f"the last run ({_ago(now, row['started_at'])}) failed: {codes}", _look_at(instance)
+            )
+        elif now - row["started_at"] > since:
+            found = f"the last run began {_ago(now, row['started_at'])} (expected one every {enabled[instance].every_s} s)"
+            yield warn(name, found, "is `hub serve`, or Airflow, running?")
+        else:
+            yield ok(name, f"the last run began {_ago(now, row['started_at'])}: {row['state']}")
+    for instance in sorted(set(enabled) - {instance for instance, _ in last}):
+        yield warn(
+            f"runs {instance}", "never collected", f"start `hub serve`, or run `hub channel run {instance}`"
+        )
+    dead = health.dead_runs(connection, now)
+    if dead:
+        found = f"{len(dead)} began and never ended, and nobody is at them: {', '.join(str(row['run_id']) for row in dead[:10])}"
+        yield warn(
+            "abandoned runs", found, "nothing is lost: the stream's next run, or `hub serve`, marks them"
+        )
+
+
+def waiting(hub: Hub, connection: Connection) -> Iterator[Finding]:
+    """Work that nobody does."""
+    now = hub.clock.now()
+    pending = standing(connection, "pending")
+    late = []
+    for (step,), (count, oldest) in sorted(pending.items()):
+        if step in ("normalize", "evaluate", "dispatch") and count:
+            since = datetime.fromtimestamp(oldest, UTC)
+            if now - since > _LATE:
+                late.append(f"{int(count)} wait for {step}, the oldest since {_ago(now, since)}")
+    if late:
+        yield warn(
+            "pending work", "; ".join(late), "is `hub serve`, or Airflow, running? `hub run once` does it now"
+        )
+    else:
+        yield ok("pending work", "nothing waits longer than a quarter of an hour")
+
+
+def outbox(hub: Hub, connection: Connection) -> Iterator[Finding]:
+    """Messages that departments have not received."""
+    now = hub.clock.now()
+    rows = health.outbox_trouble(connection, now)
+    for row in rows:
+        name = f"outbox {row['organisation']}"
+        code = f", last {row['code']}" if row["code"] else ""
+        if row["failed"]:
+            yield fail(
+                name,
+                f"{row['failed']} messages were given up{code}",
+                "mend the receiver with the department, then `hub webhook redeliver`",
+            )
+        if row["waiting"]:
+            yield warn(
+                name,
+                f"{row['waiting']} messages wait, the oldest since {_ago(now, row['oldest_at'])}{code}",
+                "look at `hub webhook list`; ask the department about its receiver",
+            )
+    if not rows:
+        yield ok("outbox", "no message is stuck")
+
+
+def aside(hub: Hub, connection: Connection) -> Iterator[Finding]:
+    """What stands in quarantine."""
+    codes: Counter[str] = Counter()
+    for row in quarantine.counts(connection):
+        codes[f"{row['instance']} {row['code']}"] += row["entries"]
+    if not codes:
+        yield ok("quarantine", "empty")
+        return
+    most = ", ".join(f"{name} {count}" for name, count in codes.most_common(5))
+    yield warn(
+        "quarantine",
+        f"{codes.total()} entries stand aside: {most}",
+        "`hub quarantine list`, mend the cause, then `hub quarantine replay`",
+    )
+
+
+def chains(hub: Hub, connection: Connection) -> Iterator[Finding]:
+    """Whether the ends of the ledger's and the audit log's chains verify."""
+    path = keys_path(hub.settings)
+    if not path.exists():
+        return  # said already, where it is missing
+    faults = chain.verify(connection, ChainSalt(KeyRing.from_file(path)).matches, last=_LAST_ROWS)
+    if faults:
+        yield fail(
+            "ledger and audit log",
+            f"{len(faults)} faults; the first: {faults[0]}",
+            "run `hub ledger verify`, compare with a backup, and find out who wrote to the database",
+        )
+    else:
+        yield ok("ledger and audit log", f"the last {_LAST_ROWS} rows of each chain verify")
+
+
+def _look_at(instance: str) -> str:
+    return f"`hub run list --channel {instance}` and `hub channel check {instance}` say more"
+
+
+def _ago(now: datetime, moment: datetime) -> str:
+    minutes = int((now - moment).total_seconds() // 60)
+    if minutes < 120:
+        return f"{max(0, minutes)} min ago"
+    return f"{minutes // 60} h ago" if minutes < 2_880 else f"{minutes // 1_440} days ago"
