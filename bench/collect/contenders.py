@@ -69,6 +69,9 @@ class Contender(ABC):
         """How many distinct records stand in the contender's database."""
 
 
+_OWN_PACKAGES = [str(HERE.parents[1] / name) for name in ("hub", "plugins")]
+
+
 class Hub(Contender):
     """The hub: raw copy, sealing (AES profile), history, quarantine, identity and upsert."""
 
@@ -86,7 +89,10 @@ class Hub(Contender):
         }
         # YAML is a superset of JSON.
         (place.folder / "hub.yaml").write_text(json.dumps(config, indent=2))
-        return [self._hub(place, "migrate")]
+        # The peers' packages are compiled when they are installed; an editable hub is compiled by its first run, unless the
+        # environment forbids it.
+        compiled = Command([sys.executable, "-m", "compileall", "-q", *_OWN_PACKAGES], {})
+        return [compiled, self._hub(place, "migrate")]
 
     def run(self, place: Place) -> Command:
         return self._hub(place, "channel", "run", "bench", "--json")

@@ -13,7 +13,7 @@ from hub_dags import notes, work
 from hub_dags.policy import OFFICE, dag_defaults, every, raw_asset
 
 if TYPE_CHECKING:
-    from hub.runtime.catalog import CatalogEntry
+    from hub.runtime.channels import CatalogEntry
 
 _AWARE = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$"
 _LOOK_AGAIN_S = 300

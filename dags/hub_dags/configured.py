@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.errors import HubError
-from hub.runtime.catalog import CatalogEntry, catalog
+from hub.runtime.channels import CatalogEntry, catalog
 
 
 def configured() -> tuple[tuple[CatalogEntry, ...], str | None]:

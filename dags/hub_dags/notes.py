@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hub.runtime.catalog import CatalogEntry
+    from hub.runtime.channels import CatalogEntry
 
 COLLECT = "Reads the source page by page; each page is kept, with the position after it, before the next one is asked for."
 STEP = "Takes all that waits, not only what woke it. Safe to clear and run again, and beside itself."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -75,11 +76,21 @@ def open_demo(
         records = records_from_sheet(sheet)
     with (
         SimulatedCounty(home, clock, seed=seed, sheet=records) as county,
-        open_hub(config=county.config_file, overrides={**county.own, **(overrides or {})}) as hub,
+        open_hub(
+            config=county.config_file,
+            overrides={**county.own, **(overrides or {})},
+            environ=_harmless(os.environ),
+        ) as hub,
     ):
         hub.migrate()
         hub.apply_config(county.document(), "demo", "the demo's document")
         yield hub, county
+
+
+def _harmless(environ: Mapping[str, str]) -> dict[str, str]:
+    """What of the environment the demo obeys: nothing that would lead it to another hub's database, keys or channels."""
+    obeyed = ("HUB_PG_BIN", "HUB_KEY_PROFILE", "HUB_LOG_LEVEL", "HUB_LOG_FORMAT")
+    return {name: value for name, value in environ.items() if name in obeyed}
 
 
 def one_pass(hub: Hub, say: Say = lambda line: None) -> Pass:

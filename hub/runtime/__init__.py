@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hub.runtime.catalog import CatalogEntry
+    from hub.runtime.channels import CatalogEntry
     from hub.runtime.hub import Hub
 
 __all__ = ["catalog", "open_hub"]
@@ -33,7 +33,7 @@ def open_hub(
 def catalog(
     *, config: Path | None = None, environ: Mapping[str, str] | None = None
 ) -> tuple[CatalogEntry, ...]:
-    """See `hub.runtime.catalog.catalog`."""
-    from hub.runtime.catalog import catalog as read
+    """See `hub.runtime.channels.catalog`."""
+    from hub.runtime.channels import catalog as read
 
     return read(config=config, environ=environ)

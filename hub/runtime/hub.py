@@ -80,7 +80,7 @@ class Hub:
 
     @cached_property
     def log(self) -> Any:
-        logs.configure(self.settings.log_level, self.settings.log_format)
+        """The hub's own log; how it is written is the process's choice (`hub.runtime.logs.configure`)."""
         return logs.get("hub")
 
     @cached_property

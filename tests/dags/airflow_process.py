@@ -155,7 +155,7 @@ def check_params(dag_id: str, given: list[dict[str, Any]]) -> list[bool]:
 
 def make(entries: list[dict[str, Any]]) -> dict[str, str]:
     """The DAGs made for these catalog entries, each with its notes."""
-    from hub.runtime.catalog import CatalogEntry
+    from hub.runtime.channels import CatalogEntry
     from hub_dags.channels import channel_dags
 
     return {dag.dag_id: dag.doc_md or "" for dag in channel_dags(CatalogEntry(**entry) for entry in entries)}

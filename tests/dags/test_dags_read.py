@@ -76,7 +76,7 @@ for reach in (
 def test_reading_the_files_imports_no_database_driver_and_no_step_of_the_pipeline(parsed):
     heavy = ("psycopg", "hub.store", "hub.pipeline", "hub.runtime.hub", "hub_channel")
     assert [module for module in parsed["modules"] if module.startswith(heavy)] == []
-    assert "hub.runtime.catalog" in parsed["modules"]
+    assert "hub.runtime.channels" in parsed["modules"]
 
 
 def test_every_dag_keeps_the_policy(dags):
