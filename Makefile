@@ -68,7 +68,7 @@ floors: $(VENV)/.ready-check ## Check that code imports only downward (import-li
 
 .PHONY: docs-check
 docs-check: $(VENV)/.ready-check ## Check that generated tables and schemas are up to date
-	@grep -rlF --include='*.md' '[[[cog' README*.md docs plugins | tr '\n' '\0' | xargs -0 -r $(BIN)/cog --check
+	@grep -rlF --include='*.md' '[[[cog' README*.md docs plugins | tr '\n' '\0' | xargs -0 -r $(BIN)/cog -I . --check
 	@if [ -e hub/schemas.py ] || [ -e hub/schemas ]; then $(BIN)/python -m hub.schemas --check; fi
 
 .PHONY: docker-check
@@ -94,7 +94,7 @@ schemas: $(VENV)/.ready-run ## Write schemas/ anew from the models
 
 .PHONY: docs
 docs: $(VENV)/.ready-test ## Write the generated tables in the docs anew (cog)
-	@grep -rlF --include='*.md' '[[[cog' README*.md docs plugins | tr '\n' '\0' | xargs -0 -r $(BIN)/cog -r
+	@grep -rlF --include='*.md' '[[[cog' README*.md docs plugins | tr '\n' '\0' | xargs -0 -r $(BIN)/cog -I . -r
 
 .PHONY: pins
 pins: ## Write constraints.txt anew: the newest versions that fit, for Python 3.11 and newer

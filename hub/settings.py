@@ -22,7 +22,7 @@ class Section(BaseModel):
 class CountySettings(Section):
     """Whose hub this is."""
 
-    name: str = Field(default="示例县", description="Shown to people and on orders.")
+    name: str = Field(default="示例县", description="For whoever reads this file.")
     region: str = Field(
         default="411521", pattern=r"^\d{6}$", description="GB/T 2260 code; head of every number."
     )
@@ -33,7 +33,7 @@ class ChannelConfig(Section):
     """One configured channel: two hotlines are two of these under different names."""
 
     channel: Slug = Field(description="Name of the channel that a plugin brings.")
-    enabled: bool = True
+    enabled: bool = Field(default=True, description="Whether it is collected; its records stay either way.")
     owner: str = Field(default="", description="Who answers for this source (R75).")
     every_s: int = Field(default=300, ge=1, le=86_400, description="Seconds between two collections.")
     deferred: bool = Field(default=False, description="Land only; normalize in a step of its own.")
@@ -49,8 +49,9 @@ class DeliverySettings(Section):
         description="CIDRs that a webhook may point at; everything else is refused (departments live on private networks).",
     )
     concurrency: int = Field(default=32, ge=1, le=256, description="Deliveries under way at once.")
-    timeout_s: float = Field(default=15.0, gt=0, le=60, description="Seconds for one attempt.")
-    max_attempts: int = Field(default=10, ge=1, le=24)
+    max_attempts: int = Field(
+        default=10, ge=1, le=24, description="After so many failures a message is given up."
+    )
 
 
 class EvaluateSettings(Section):
@@ -67,9 +68,11 @@ class EvaluateSettings(Section):
 class ServeSettings(Section):
     """`hub serve` and `hub exporter`."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=8750, ge=0, le=65_535)
-    exporter_port: int = Field(default=9750, ge=0, le=65_535)
+    host: str = Field(default="127.0.0.1", description="Address of /healthz and /metrics.")
+    port: int = Field(default=8750, ge=0, le=65_535, description="Port of `hub serve`; 0 for any.")
+    exporter_port: int = Field(
+        default=9750, ge=0, le=65_535, description="Port of `hub exporter`; 0 for any."
+    )
     pipeline_every_s: float = Field(
         default=2.0, gt=0, description="Longest wait before pending work is looked for."
     )
@@ -83,7 +86,7 @@ class HubSettings(Section):
         description="Keys, and the private database where none is set.",
     )
     database_url: SecretStr | None = Field(
-        default=None, description="postgresql+psycopg://…; unset: a private server."
+        default=None, description="postgresql://user@host/name; unset: a private server."
     )
     pg_bin: Path | None = Field(
         default=None, description="Folder with postgres and initdb for the private server."
@@ -105,5 +108,9 @@ class HubSettings(Section):
     evaluate: EvaluateSettings = EvaluateSettings()
     delivery: DeliverySettings = DeliverySettings()
     serve: ServeSettings = ServeSettings()
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["auto", "json", "text"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least that is logged, on stderr."
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="auto: text where stderr is a terminal, JSON lines elsewhere."
+    )

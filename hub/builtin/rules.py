@@ -24,7 +24,13 @@ MOMENT: Final = timedelta(microseconds=1)
 
 
 class RepeatedReporterParams(RuleParams):
-    """Parameters of W01."""
+    """Parameters of W01.
+
+    Attributes:
+        window_days: Length of the window that a person's demands are counted in.
+        threshold: Demands in one window from which on there is a signal.
+        grave: Demands in one window from which on the signal is grave.
+    """
 
     window_days: int = Field(default=30, ge=1, le=366)
     threshold: int = Field(default=3, ge=2, le=1_000)

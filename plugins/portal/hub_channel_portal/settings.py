@@ -37,6 +37,10 @@ class OAuth2Auth(_Strict):
 
     Attributes:
         token_url: Absolute, or a path below ``base_url``.
+        client_id: The hub's name at the portal.
+        client_secret: Name of the secret that proves it.
+        scope: What is asked for; nothing where the portal wants none.
+        send_as: ``basic``: in the header Authorization; ``body``: among the fields of the form.
         token_path: Where the token stands in the answer.
     """
 
@@ -50,7 +54,21 @@ class OAuth2Auth(_Strict):
 
 
 class HmacAuth(_Strict):
-    """Requests signed with a shared key; see `hub.sdk.readers.auth.HmacSigned` for what is signed."""
+    """Requests signed with a shared key; see `hub.sdk.readers.auth.HmacSigned` for what is signed.
+
+    Attributes:
+        key_id: Public name of the key.
+        key: Name of the secret that holds the key.
+        algorithm: HMAC-SHA256 or HMAC-SM3.
+        parts: What is signed, in this order.
+        joiner: Stands between the parts.
+        written_as: How the signature is written.
+        key_header: Header of ``key_id``.
+        timestamp_header: Header of the time of the request.
+        nonce_header: Header of a value that is used once; null: not sent.
+        signature_header: Header of the signature.
+        timestamp_unit: Seconds or milliseconds since 1970.
+    """
 
     kind: Literal["hmac"]
     key_id: str
