@@ -33,6 +33,7 @@ _REMOTE_CODES = (
     "uidvalidity_changed",
     "position_invalid",
 )
+_CONFIGURATION_CODES = ("config_", "secret_missing", "keys_invalid", "key_unknown")
 
 
 def exit_code_of(exc: HubError) -> int:
@@ -49,7 +50,12 @@ def exit_code_of(exc: HubError) -> int:
 
 
 def exit_code_of_problem(code: str) -> int:
-    """The exit code for a problem that a step reports and that did not end it: 3 where the remote side refused, else 1."""
+    """The exit code for a problem that a step reports and that did not end it.
+
+    4 where the configuration must change first, 3 where the remote side refused, else 1.
+    """
+    if code.startswith(_CONFIGURATION_CODES):
+        return CONFIGURATION
     return REMOTE if code.startswith(_REMOTE_CODES) else PROBLEMS
 
 

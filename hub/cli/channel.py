@@ -112,7 +112,7 @@ def check(ctx: typer.Context, name: Name) -> None:
     from hub.cli import out
     from hub.plugins import guard
 
-    with door.hub() as hub:
+    with door.hub(channel=name) as hub:
         source = hub.source(name)
         channel = source.channel
         report = guard(
@@ -165,7 +165,7 @@ def run(
     from hub.pipeline.collect import Span
 
     span = Span(moment_of(since, "--since"), moment_of(until, "--until"), limit)
-    with door.hub() as hub:
+    with door.hub(channel=name) as hub:
         if dry_run:
             from hub.cli.preview import dry
 
@@ -194,7 +194,11 @@ def _collect(door: Door, hub: Hub, name: str, span: Span) -> None:
                     f"{report.subject}: another process collects this stream at the moment; nothing was done here."
                 )
             else:
-                out.say(f"{report.subject}: {sentence(report.records)} (run {report.run_id}).")
+                # "Nothing new" is the answer of a source that was asked and had nothing.
+                came = (
+                    sentence(report.records) if report.ok or report.records.collected else "nothing was read"
+                )
+                out.say(f"{report.subject}: {came} (run {report.run_id}).")
         for report in reports:
             if report.step == "normalize" and report.records.collected:
                 out.say(f"normalized what waited: {sentence(report.records)}.")
@@ -248,6 +252,6 @@ def tell_problems(problems: tuple[Problem, ...]) -> None:
 
 
 def exit_code_of_reports(reports: list[Report]) -> int:
-    """3 when a source refused, else 1 when there are problems, else 0."""
+    """4 when the configuration must change, else 3 when a source refused, else 1 when there are problems, else 0."""
     codes = [exit_code_of_problem(problem.code) for report in reports for problem in report.problems]
     return max(codes, default=DONE)

@@ -58,21 +58,29 @@ class Door:
         return load(config=self.config, overrides=overrides)
 
     @contextmanager
-    def hub(self, *, schema: bool = True) -> Iterator[Hub]:
+    def hub(self, *, schema: bool = True, channel: str | None = None) -> Iterator[Hub]:
         """A hub with the settings of this call, its log on stderr.
 
         Args:
             schema: Refuse a database that has not this version's schema.
+            channel: Refuse, before the database is asked, a configuration that has no channel of that name.
         """
         loaded = self.settings()
         from hub.runtime import logs
         from hub.runtime.hub import Hub
 
         logs.configure(loaded.settings.log_level, loaded.settings.log_format)
+        from hub.errors import StoreUnavailable
+
         with Hub(loaded) as hub:
-            if schema:
-                hub.require_schema()
-            yield hub
+            if channel is not None:
+                hub.configured(channel)
+            try:
+                if schema:
+                    hub.require_schema()
+                yield hub
+            except StoreUnavailable as exc:
+                raise hub.why_away(exc) from exc
 
     @contextmanager
     def rows(self) -> Iterator[tuple[Hub, Connection]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from hub.errors import Code, ConfigError
 from hub.settings import HubSettings
@@ -140,9 +140,32 @@ def _explain(exc: ValidationError, origins: Mapping[str, str], path: Path | None
     for error in exc.errors(include_input=False, include_url=False):
         dotted = ".".join(str(part) for part in error["loc"])
         place = next((origins[name] for name in (dotted, dotted.rsplit(".", 1)[0]) if name in origins), None)
-        lines.append(f"{dotted} (from {place or (path.name if path else 'defaults')}): {error['msg']}")
+        lines.append(
+            f"{dotted} (from {place or (path.name if path else 'defaults')}): {fault(error, HubSettings)}"
+        )
     return (
         "the settings are not usable: "
         + "; ".join(lines)
         + "; correct them, `hub doctor` shows where each comes from"
     )
+
+
+def fault(error: Mapping[str, Any], model: type[BaseModel]) -> str:
+    """What is wrong with one setting, in our words where pydantic's speak of its own matters; never its value."""
+    if error["type"] == "missing":
+        return "is missing (expected a value)"
+    if error["type"] != "extra_forbidden":
+        return str(error["msg"])
+    from difflib import get_close_matches
+
+    near = get_close_matches(str(error["loc"][-1]), _names(model), 1)
+    return "there is no such setting" + (f" (did you mean {near[0]!r}?)" if near else "")
+
+
+def _names(model: type[BaseModel]) -> Iterator[str]:
+    """The settings of a model and of the sections in it."""
+    for name, field in model.model_fields.items():
+        yield name
+        for inner in (field.annotation, *get_args(field.annotation)):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                yield from _names(inner)

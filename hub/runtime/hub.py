@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from os import statvfs
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from hub.clock import Clock, SystemClock
-from hub.errors import Code, ConfigError, HubError
+from hub.errors import Code, ConfigError, HubError, StoreError, StoreUnavailable
 from hub.model.calendar import ChinaCalendar, WorkCalendar
 from hub.model.config import parse_document
 from hub.model.report import Problem, Report
@@ -22,7 +23,7 @@ from hub.pipeline.deps import PipelineDeps
 from hub.pipeline.intake import Intake
 from hub.plugins import PluginSet, load_plugins
 from hub.runtime import logs
-from hub.runtime.config import Loaded
+from hub.runtime.config import Loaded, fault
 from hub.runtime.keys import open_keys
 from hub.runtime.secrets import Secrets
 from hub.sdk.context import ChannelContext, SourceGate
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from hub.store.private import PrivateServer
 
 _YOUNG_OBJECTS = 50_000
+_LEAST_ROOM_BYTES = 32 << 20  # two files of PostgreSQL's write-ahead log
 
 
 class Hub:
@@ -100,6 +102,24 @@ class Hub:
         """Starts the private server again where it has died under us; a database of others is left to others."""
         if self._server is not None:
             self._server.ensure()
+
+    def why_away(self, exc: StoreUnavailable) -> HubError:
+        """The same error, or that the disk is full where the private server ended for want of room.
+
+        PostgreSQL ends itself when its log cannot grow; the one who was connected only sees that it has gone.
+        """
+        folder = self._server.status().data_folder if self._server is not None else None
+        if folder is None or not folder.exists():
+            return exc
+        room = statvfs(folder)
+        free_bytes = room.f_bavail * room.f_frsize
+        if free_bytes >= _LEAST_ROOM_BYTES:
+            return exc
+        return StoreError(
+            f"the private PostgreSQL in {folder} has no room: {free_bytes >> 20} MiB are free there (expected at least "
+            f"{_LEAST_ROOM_BYTES >> 20} MiB); nothing that was committed is lost; free disk space, then run the command again",
+            code=Code.STORE_FULL,
+        )
 
     def migrate(self) -> tuple[str | None, str]:
         """Brings the database to this version's schema; returns the revision before and after."""
@@ -170,6 +190,23 @@ class Hub:
     def collect_deps(self) -> CollectDeps:
         return CollectDeps(self.store, self.intake, self.numbers, self.clock)
 
+    def configured(self, instance: str) -> ChannelConfig:
+        """The configuration of that channel; asks neither plugins nor database.
+
+        Raises:
+            ConfigError: No such name.
+        """
+        found = self.settings.channels.get(instance)
+        if found is None:
+            known = ", ".join(sorted(self.settings.channels)) or "none"
+            read = self.loaded.config_path or "no hub.yaml in this folder"
+            raise ConfigError(
+                f"no channel named {instance!r} is configured (read: {read}; configured: {known}); add it under `channels:` in "
+                "hub.yaml, or name the right file with --config",
+                code=Code.CONFIG_MISSING,
+            )
+        return found
+
     def source(self, instance: str, gate: SourceGate | None = None) -> Source:
         """The configured channel of that name, ready to be read.
 
@@ -179,13 +216,7 @@ class Hub:
         Raises:
             ConfigError: No such name, its channel is not installed or broken, or its settings are wrong.
         """
-        configured = self.settings.channels.get(instance)
-        if configured is None:
-            known = ", ".join(sorted(self.settings.channels)) or "none"
-            raise ConfigError(
-                f"no channel named {instance!r} is configured (configured: {known}); add it under `channels:` in hub.yaml",
-                code=Code.CONFIG_MISSING,
-            )
+        configured = self.configured(instance)
         entry = self.plugins.channel(configured.channel)
         channel = entry.cls(
             self._channel_settings(instance, configured, entry.cls),
@@ -212,7 +243,7 @@ class Hub:
             return channel.Settings.model_validate(configured.settings)
         except ValidationError as exc:
             faults = "; ".join(
-                f"{'.'.join(str(part) for part in error['loc']) or 'settings'}: {error['msg']}"
+                f"{'.'.join(str(part) for part in error['loc']) or 'settings'}: {fault(error, channel.Settings)}"
                 for error in exc.errors(include_input=False, include_url=False)
             )
             raise ConfigError(

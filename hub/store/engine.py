@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from hub.errors import Code, ConfigError, HubError, StoreError, StoreUnavailable
 
 _FULL = ("53100", "53200", "58030")  # disk_full, out_of_memory, io_error
 _PASSWORD = ("28P01", "28000")
+_NO_DATABASE = re.compile(r'database "[^"]*" does not exist')
+_ADDRESS = "postgresql://user@host:5432/name"
 
 
 __all__ = ["Connection", "Store", "driver", "explain"]
@@ -71,16 +74,29 @@ class Store:
         self.engine.dispose()
 
 
-def _with_driver(url: str) -> str:
+def _with_driver(url: str) -> URL:
     """The URL with the hub's driver: ``postgresql://`` and ``postgres://`` are what people write."""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
+        # Without a scheme the first words may be a password.
+        found = (
+            f"begins with {scheme[:24]!r}"
+            if separator and scheme.isalnum()
+            else "has no scheme that the hub knows"
+        )
         raise ConfigError(
-            f"the database address begins with {scheme[:24]!r} (expected postgresql://user@host/name); "
-            "the hub keeps its data in PostgreSQL only: correct HUB_DATABASE_URL",
+            f"the database address {found} (expected {_ADDRESS}); the hub keeps its data in PostgreSQL only: correct "
+            "HUB_DATABASE_URL, or database_url in hub.yaml",
             code=Code.CONFIG_INVALID,
         )
-    return f"postgresql+psycopg://{rest}"
+    try:
+        return make_url(f"postgresql+psycopg://{rest}")
+    except (ArgumentError, ValueError):
+        raise ConfigError(
+            f"the database address cannot be read (expected {_ADDRESS}, the port a number, special characters of the password "
+            "written as %XX); correct HUB_DATABASE_URL, or database_url in hub.yaml",
+            code=Code.CONFIG_INVALID,
+        ) from None
 
 
 def driver(connection: Connection) -> Any:
@@ -111,9 +127,11 @@ def explain(exc: DBAPIError | psycopg.Error) -> HubError:
             "private server's password file; mend the address, then try again",
             code=Code.STORE_PASSWORD,
         )
-    if sqlstate == "3D000":
+    # A login that fails has no SQLSTATE in libpq; the server's words tell what it is about.
+    if sqlstate == "3D000" or _NO_DATABASE.search(primary):
         return ConfigError(
-            "the database named in HUB_DATABASE_URL does not exist on that server; create it, then run `hub migrate`",
+            "the database named in HUB_DATABASE_URL (or database_url in hub.yaml) does not exist on that server (expected one that "
+            "was made for the hub); create it or mend the name, then run `hub migrate`",
             code=Code.CONFIG_INVALID,
         )
     if sqlstate in ("42P01", "42703"):
@@ -128,7 +146,8 @@ def explain(exc: DBAPIError | psycopg.Error) -> HubError:
     ):
         return StoreUnavailable(
             f"the database cannot be reached or went away ({sqlstate or type(cause).__name__}: {primary}); "
-            "nothing half-done was kept; check it with `hub doctor` and run the step again",
+            "nothing half-done was kept; see that the database server is up and reachable and has room on its disk (`hub doctor` "
+            "looks), then run the command again",
             code=Code.STORE_UNAVAILABLE,
         )
     return StoreError(

@@ -119,6 +119,8 @@ def test_the_exit_code_follows_what_the_caller_can_do(family: type[HubError], co
         ("delivery_status", 3),
         ("store_full", 1),
         ("plugin_failed", 1),
+        ("secret_missing", 4),
+        ("config_invalid", 4),
     ],
 )
 def test_a_reported_problem_tells_the_remote_side_from_ours(code: str, exit_code: int):
