@@ -164,13 +164,27 @@ def hub_command(home: Path, *arguments: str, **options: Any) -> subprocess.Popen
     )
 
 
+def people_of(county: Path, seed: int) -> list[Person]:
+    """Everybody whose data has reached this county so far."""
+    memory = json.loads((county / "county.json").read_text(encoding="utf-8"))
+    traffic = Traffic(seed, datetime.fromisoformat(memory["began_at"]))
+    for number, moment in enumerate(memory["batches"]):
+        traffic.batch(number, datetime.fromisoformat(moment))
+    return traffic.planted.people
+
+
+def leaks(person: Person, printed: str) -> bool:
+    return any(trace in printed.encode() for trace in traces(person))
+
+
 def test_a_second_run_of_the_command_collects_only_what_is_new(tmp_path: Path) -> None:
     documents = []
     for _ in range(2):
-        worker = hub_command(tmp_path, "demo", "--once", "--seed", "3", "--json")
+        worker = hub_command(tmp_path, "demo", "--once", "--seed", "3", "--json", "--log-level", "debug")
         out, err = worker.communicate(timeout=120)
         assert worker.returncode == 0, err
         documents.append(json.loads(out))
+        assert [person.name for person in people_of(tmp_path / "demo", 3) if leaks(person, out + err)] == []
     first, second = documents
     assert all(first["totals"][name] for name in ("signals", "warnings", "orders", "delivered"))
     for channel in ("portal", "mailbox"):

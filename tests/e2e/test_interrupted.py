@@ -7,8 +7,10 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ import pytest
 import yaml
 
 from hub.clock import SystemClock
+from hub.county.portal_server import PortalServer
 from hub.county.simulated import SimulatedCounty
+from hub.county.traffic import Traffic
 from hub.runtime import open_hub
 from hub.store.engine import Store
 from hub.store.private import PrivateServer
@@ -145,3 +149,46 @@ def test_two_processes_at_once_end_like_one(
         finish(worker)
     finish(start(config))
     assert state_of(url) == undisturbed
+
+
+class HeldAtPageTwo(PortalServer):
+    """A newest-first portal that keeps the first question for its second page waiting."""
+
+    def __init__(self, records: list[dict[str, Any]]) -> None:
+        super().__init__(records, order="descending")
+        self.asked = threading.Event()
+        self.released = threading.Event()
+
+    def answer(self, target: str, authorization: str | None) -> tuple[int, bytes]:
+        if "pageNum=2" in target and not self.released.is_set():
+            self.asked.set()
+            self.released.wait(60)
+        return super().answer(target, authorization)
+
+
+def test_a_newest_first_source_killed_after_its_first_page_ends_with_every_record(
+    wheel_server: PrivateServer, tmp_path: Path
+) -> None:
+    began = datetime(2026, 11, 20, tzinfo=UTC)
+    records = Traffic(SEED, began).batch(0, began).portal
+    readable = [record for record in records if record["zxbh"]]
+    url = wheel_server.create_database(f"e2e_newest_{secrets.token_hex(4)}", template=TEMPLATE)
+    with HeldAtPageTwo(records) as portal:
+        document = {
+            "home": str(tmp_path / "newest"),
+            "database_url": url,
+            "channels": {
+                "portal": {"channel": "portal", "settings": {"base_url": portal.url, "page_size": 10}}
+            },
+        }
+        config = tmp_path / "newest.yaml"
+        config.write_text(yaml.safe_dump(document), encoding="utf-8")
+        worker = start(config, "collect")
+        assert portal.asked.wait(60)
+        worker.send_signal(signal.SIGKILL)
+        worker.communicate()
+        portal.released.set()
+        landed = {row[1] for row in state_of(url)["identities"]}
+        assert 0 < len(landed) < len(readable)  # its first page, the newest records
+        finish(start(config, "collect"))
+    assert {row[1] for row in state_of(url)["identities"]} >= {record["zxbh"] for record in readable}
