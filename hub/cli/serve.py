@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self, TypeVar
 
 import typer
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _RETRY_S = 2.0
+_LEAVE_S = 3.0
 _DONE = b"\0"  # no signal has this number
 
 
@@ -82,11 +83,8 @@ def serve(
             hub.log.info("stopped", left_behind=left)
         finally:
             server.stop()
-    if left:
-        # Threads that hang in a source or a database that does not answer must not keep the process.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+        if left:
+            _leave(hub)
 
 
 def exporter(
@@ -122,6 +120,16 @@ def exporter(
         ) as server:
             _announce(door, server, "serves metrics")
             signals.wait()
+
+
+def _leave(hub: Hub) -> NoReturn:
+    """Ends the process although threads hang in a source or in a database that does not answer."""
+    from hub.plugins.calls import BoundedCall
+
+    BoundedCall(hub.close, "close").ended_within(_LEAVE_S)  # a channel that hangs may hang in its closing too
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _settings(door: Door, overrides: dict[str, Any]) -> Loaded:

@@ -44,11 +44,12 @@ class _Logger:
 
 def _apply() -> None:
     global _wanted
-    if _wanted is None:
+    wanted = _wanted  # read once: another thread may have applied it meanwhile
+    if wanted is None:
         return
     import structlog
 
-    level, form = _wanted
+    level, form = wanted
     as_text = form == "text" or (form == "auto" and sys.stderr.isatty())
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,

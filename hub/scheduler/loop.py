@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from hub.clock import Clock
 from hub.errors import Code, HubError
@@ -25,10 +25,9 @@ class Owner(Protocol):
     def clock(self) -> Clock: ...
 
     @property
-    def log(self) -> Any: ...
-
-    @property
     def stopping(self) -> bool: ...
+
+    def say(self, level: str, event: str, **fields: object) -> None: ...
 
     def database_failed(self, exc: HubError) -> None: ...
 
@@ -122,6 +121,6 @@ class Loop:
             # Its own text may quote a record; where it was raised is enough to find it.
             text = f"{type(exc).__name__} at {place_of(exc)}; a fault of the hub: report it with this line"
         if text != self._told and not self._owner.stopping:
-            self._owner.log.error("loop_failed", loop=self.name, code=code, message=text)
+            self._owner.say("error", "loop_failed", loop=self.name, code=code, message=text)
             self._told = text
         return max(wait_s, self._rest_s)

@@ -62,10 +62,12 @@ class Scheduler:
         """The hub's clock."""
         return self.hub.clock
 
-    @property
-    def log(self) -> Any:
-        """The hub's log."""
-        return self.hub.log
+    def say(self, level: str, event: str, **fields: object) -> None:
+        """Logs a line; that the log cannot be written (a terminal or pipe that has gone) stops no work."""
+        try:
+            getattr(self.hub.log, level)(event, **fields)
+        except (OSError, ValueError):
+            pass
 
     @property
     def loops(self) -> Sequence[Loop]:
@@ -229,7 +231,7 @@ class Scheduler:
         with self.hub.store.begin() as connection:
             abandoned = health.keep_up(connection, self.hub.clock.now())
         if abandoned:
-            self.hub.log.warning("runs_abandoned", runs=abandoned)
+            self.say("warning", "runs_abandoned", runs=abandoned)
         return UPKEEP_EVERY_S
 
     def _due(self) -> frozenset[str]:
@@ -254,7 +256,7 @@ class Scheduler:
             changed = self._trouble != exc.code
             self._trouble = str(exc.code)
         if changed and not self.stopping:
-            self.hub.log.error("database_away", code=str(exc.code), message=exc.message)
+            self.say("error", "database_away", code=str(exc.code), message=exc.message)
         if isinstance(exc, StoreUnavailable) and not self.stopping:
             try:
                 self.hub.revive_store()
@@ -266,21 +268,21 @@ class Scheduler:
         with self._lock:
             back, self._trouble = self._trouble is not None, None
         if back:
-            self.hub.log.info("database_back")
+            self.say("info", "database_back")
             for loop in self.loops:
                 if loop.failing:
                     loop.wake()
 
     def _tell(self, report: Report) -> None:
         """Logs what a report says; a problem that stands is logged once, not every few seconds."""
-        log = self.hub.log
         key = (report.step, report.subject or "")
         problems = frozenset((problem.where, problem.code) for problem in report.problems)
         before = self._standing.get(key, frozenset())
         self._standing[key] = problems
         for problem in report.problems:
             if (problem.where, problem.code) not in before:
-                log.warning(
+                self.say(
+                    "warning",
                     "problem",
                     step=report.step,
                     where=problem.where,
@@ -288,16 +290,16 @@ class Scheduler:
                     message=problem.message,
                 )
         for where, code in sorted(before - problems):
-            log.info("problem_gone", step=report.step, where=where, code=code)
+            self.say("info", "problem_gone", step=report.step, where=where, code=code)
         if worked(report):
             counts = {name: count for name, count in report.counts.items() if count}
             records = {name: count for name, count in report.records.model_dump().items() if count}
-            log.info("report", step=report.step, subject=report.subject, **(records | counts))
+            self.say("info", "report", step=report.step, subject=report.subject, **(records | counts))
         if self._on_report is not None and (worked(report) or problems != before):
             try:
                 self._on_report(report)
             except Exception as exc:  # noqa: BLE001 - what the caller does with a report must not stop the step
-                log.error("on_report_failed", fault=type(exc).__name__, place=place_of(exc))
+                self.say("error", "on_report_failed", fault=type(exc).__name__, place=place_of(exc))
 
 
 def _of_store(exc: HubError) -> bool:

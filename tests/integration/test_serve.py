@@ -139,25 +139,29 @@ def test_a_second_signal_ends_a_hub_at_once_although_a_source_hangs(
     database_url: str, tmp_path: Path, stack: ExitStack
 ) -> None:
     silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-    config = write_config(
-        tmp_path,
-        {
-            "home": str(tmp_path / "home"),
-            "channels": {
-                "portal": {
-                    "channel": "portal",
-                    "settings": {"base_url": f"http://127.0.0.1:{silent.getsockname()[1]}"},
-                }
-            },
-        },
-    )
-    environ = {"HUB_CONFIG": str(config), "HUB_DATABASE_URL": database_url}
+    config = portal_config(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}")
+    environ = {"HUB_CONFIG": config, "HUB_DATABASE_URL": database_url}
     serving = stack.enter_context(Serving(["serve", "--port", "0"], environ, tmp_path / "log"))
     asked, _ = silent.accept()  # the source was called, and will never answer
     with asked:
         serving.process.send_signal(signal.SIGTERM)
         until(lambda: "stopping" in [event["event"] for event in serving.events()], "it is stopping")
         assert serving.end(signal.SIGINT) == 130
+
+
+def test_one_signal_ends_a_hub_although_a_source_hangs_and_says_what_was_left_behind(
+    database_url: str, store: Store, tmp_path: Path, stack: ExitStack
+) -> None:
+    silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+    config = portal_config(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}")
+    environ = {"HUB_CONFIG": config, "HUB_DATABASE_URL": database_url}
+    serving = stack.enter_context(Serving(["serve", "--port", "0"], environ, tmp_path / "log"))
+    asked, _ = silent.accept()
+    with asked:
+        assert serving.end() == 0
+    assert serving.events()[-1]["left_behind"] == ["collect-portal"]
+    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+    until(lambda: number(store, locks) == 0, "the server has noticed that nobody holds a lock")
 
 
 # ---- refusals: one clear message each

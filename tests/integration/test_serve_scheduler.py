@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import text
 
 from hub.clock import ManualClock
 from hub.errors import Code, ConfigError, SourceUnavailable
 from hub.model.report import Report
+from hub.runtime import logs
 from hub.runtime.hub import Hub
 from hub.scheduler import Scheduler, run_once
 from hub.sdk.channel import Page, Window
@@ -51,6 +53,14 @@ def running(hub: Hub, told: Told) -> Iterator[Scheduler]:
         yield scheduler
     finally:
         scheduler.stop()
+
+
+@pytest.fixture
+def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
+    """The log as JSON lines on this test's stderr."""
+    logs.configure("info", "json")
+    yield capsys
+    structlog.reset_defaults()
 
 
 def rows(store: Store, statement: str) -> list[tuple[object, ...]]:
@@ -119,7 +129,10 @@ def test_a_channel_that_fails_is_reported_and_the_others_go_on(database_url: str
 
 
 def test_a_step_that_raises_what_nobody_foresaw_is_counted_and_ends_no_loop(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    logged: pytest.CaptureFixture[str],
 ) -> None:
     told, twice = Told(), threading.Event()
     raised: list[int] = []
@@ -140,7 +153,7 @@ def test_a_step_that_raises_what_nobody_foresaw_is_counted_and_ends_no_loop(
             assert chain.alive
             assert chain.errors["unexpected"] >= 1
             assert scheduler.metrics()["hub_loop_errors_total"][0][0] == ("chain", "unexpected")
-    said = capsys.readouterr().err
+    said = logged.readouterr().err
     assert said.count("loop_failed") == 1
     assert "欧阳建国" not in said
 
@@ -188,6 +201,20 @@ def test_runs_whose_process_died_are_marked_and_those_of_living_ones_are_not(
 def test_a_scheduler_without_channels_refuses_to_start(database_url: str, tmp_path: Path) -> None:
     with scripted_hub(database_url, tmp_path, {}) as hub, pytest.raises(ConfigError, match="no channel"):
         Scheduler(hub).start()
+
+
+def test_a_log_that_cannot_be_written_any_more_stops_no_work(
+    database_url: str, tmp_path: Path, logged: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told()
+    gone = (tmp_path / "gone").open("w")
+    gone.close()
+    monkeypatch.setattr("sys.stderr", gone)
+    logs.configure("info", "json")
+    script = {"window": played([record("A1")])}
+    with scripted_hub(database_url, tmp_path, script) as hub, running(hub, told) as scheduler:
+        assert told.wait_for("evaluate").counts["demands"] == 1
+        assert all(part["ok"] for part in scheduler.parts().values())
 
 
 # ---- one full pass
