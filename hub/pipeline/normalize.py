@@ -197,7 +197,10 @@ class _Waiting:
             connection, [one for one in landed if one.demands], self.now, by=f"normalize {self.job.work_id}"
         )
         surplus = [
-            demand_id for one in landed if one.known is not None for demand_id in one.known.demand_ids[len(one.demands) :]
+            demand_id
+            for one in landed
+            if one.known is not None
+            for demand_id in one.known.demand_ids[len(one.demands) :]
         ]
         if surplus:
             landing.mark_deleted(connection, surplus, self.now, by=f"normalize {self.job.work_id}")
