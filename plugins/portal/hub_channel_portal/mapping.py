@@ -60,6 +60,7 @@ _REPORTER_TYPES: Mapping[str, ReporterType] = {
     "821": ReporterType.ENTERPRISE,
 }
 _LICENCE = "821"
+_NO_FILES = (b"", b"[]", b"null")
 _NOTHING = frozenset(("null", "NULL", "None", "undefined"))
 MAX_KEY = 128
 MAX_TITLE = 2_000
@@ -287,6 +288,8 @@ def _reporter(fields: Fields) -> dict[str, object]:
 
 
 def _attachments(fields: Fields) -> tuple[Attachment, ...]:
+    if bytes(fields.fj) in _NO_FILES:
+        return ()
     return tuple(
         Attachment(name=_clean(file.name) or "attachment", uri=_clean(file.url))
         for file in read_files(fields.fj)
