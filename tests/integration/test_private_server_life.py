@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, text
 
 from hub.errors import ConfigError, NotFound, StateConflict
 from hub.store.private import PrivateServer, postmaster
+from tests.support.hubs import until
 from tests.support.private_ground import ACCOUNTS, DEBIAN_15, Ground, ground, kill, processes_in
 from tests.support.private_peer import Refused
 
@@ -208,6 +209,23 @@ def test_hung_server_is_named_and_stopped_on_request(place):
     assert "hub db stop" in refused.value.message
     assert other.ask("stop") is True
     other.ask("ensure")
+
+
+def test_a_server_that_recovers_from_a_crash_is_ended_without_waiting_for_it(place):
+    peer = place.peer()
+    peer.ask("ensure")
+    status = peer.ask("status")
+    log = Path(status["log_file"])
+    data = Path(status["data_folder"])
+    child = next(pid for pid in processes_in(data) if pid != status["pid"])
+    os.kill(child, signal.SIGKILL)
+    until(lambda: "reinitializing" in log.read_text(), "the server begins anew")
+    assert peer.ask("stop") is True
+    assert processes_in(data) == []
+    # Told to end in the ordinary way before it was ready, PostgreSQL 18 would wait for itself until it is killed.
+    words = log.read_text().rpartition("reinitializing")[2]
+    assert "received fast shutdown request" not in words.partition("ready to accept connections")[0]
+    peer.ask("ensure")
 
 
 def test_starter_killed_at_any_moment_of_the_first_start_leaves_a_home_that_starts(place):

@@ -163,14 +163,19 @@ def end_orphans(control: PrivateFolder, data: Path) -> bool:
     return False
 
 
-def stop(control: PrivateFolder, server: PrivateFolder, *, timeout_s: float) -> None:
+def stop(control: PrivateFolder, server: PrivateFolder, *, timeout_s: float, at_once: bool = False) -> None:
     """Ends the server: sessions are cut off and all is written out; where that takes too long, at once.
+
+    Args:
+        timeout_s: How long it may take to write.
+        at_once: Nothing is written out; the next start recovers.
 
     Raises:
         StoreUnavailable: It lives on in spite of SIGKILL.
     """
     data = server.path / "data"
-    for number, limit_s in ((signal.SIGINT, timeout_s), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)):
+    ways = ((signal.SIGINT, timeout_s), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
+    for number, limit_s in ways[1:] if at_once else ways:
         found = read_pid_file(server)
         if found is None or not works_in(found.pid, data):
             break

@@ -11,15 +11,17 @@ from pathlib import Path
 from hub.errors import Code, StoreUnavailable
 from hub.store.private import connection, locks, notes, places, postmaster, starting
 from hub.store.private.accounts import account_of
-from hub.store.private.connection import Address
+from hub.store.private.connection import Address, Answer
 from hub.store.private.folders import PrivateFolder, remove_folder
 from hub.store.private.look import look
-from hub.store.private.status import Lifetime, PrivateServerStatus, ServerState
+from hub.store.private.status import Lifetime, Place, PrivateServerStatus, ServerState
 
 _USERS = "users.lock"
 _START = "start.lock"
 # Longer than any start or stop takes: whoever holds the lock works under time limits of its own.
 _LOCK_LIMIT_S = 1200.0
+# A command's end waits no longer for a checkpoint; ended at once the server loses nothing, its next start recovers.
+_RELEASE_LIMIT_S = 15.0
 
 
 class PrivateServer:
@@ -92,7 +94,7 @@ class PrivateServer:
                 last = locks.acquire(self._use, timeout_s=0)
                 try:
                     if last and not notes.is_kept(control):
-                        self._end(control, timeout_s=60.0)
+                        self._end(control, timeout_s=_RELEASE_LIMIT_S)
                 finally:
                     self._count_out()
 
@@ -214,9 +216,19 @@ class PrivateServer:
         with PrivateFolder.open(
             places.server_path(control, place), owner=account_of(place.account_uid)
         ) as server:
-            postmaster.stop(control, server, timeout_s=timeout_s)
+            # PostgreSQL 18 that is told to end while it recovers from a crash waits for its own checkpointer until it is
+            # killed; ended at once it loses nothing, for recovery begins anew with the next start.
+            recovers = _answer(control, place).state is ServerState.STARTING
+            postmaster.stop(control, server, timeout_s=timeout_s, at_once=recovers)
         notes.forget_start(control)
         return True
+
+
+def _answer(control: PrivateFolder, place: Place) -> Answer:
+    password = notes.read_password(control)
+    if password is None:
+        return Answer(ServerState.REFUSING)
+    return connection.ask(Address(places.socket_path(control, place), password))
 
 
 def _locked(control: PrivateFolder, name: str) -> StoreUnavailable:
