@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
+import sys
 import threading
 from hashlib import sha256
 from pathlib import Path
@@ -65,13 +67,16 @@ def demo(
         open_demo(home, clock, seed=seed, sheet=portal_sheet, overrides=overrides) as (hub, county),
     ):
         records, mails = county.next_batch()
-        say(
-            f"The county speaks: {records} portal records and {mails} mails are new (seed {county.seed}, folder {home})."
-        )
+        say(f"The simulated county stands in {home} (seed {county.seed}).")
+        say(f"New: {records} portal records, {mails} mails.")
         first = one_pass(hub, say)
         if door.as_json and once:
             out.write_json(first.document(county))
-        if not once:
+        if once:
+            say("")
+            say("Look at what is stored:")
+            say(f"{_command(county)} demand list")
+        else:
             _go_on(hub, county, clock, stopped, say)
     if once and (first.problems or not first.reconciles):
         raise typer.Exit(1)
@@ -81,9 +86,8 @@ def _go_on(hub: Hub, county: SimulatedCounty, clock: Any, stopped: threading.Eve
     from hub.county.demo import one_pass
 
     say("")
-    say(
-        f"The county goes on; look at it from another terminal: hub --home {county.own['home']} --config {county.config_file} demand list"
-    )
+    say("The county goes on. Look at it from another terminal:")
+    say(f"{_command(county)} demand list")
     say("Ctrl-C ends it and leaves nothing running.")
     while not stopped.is_set():
         clock.sleep(PAUSE_S)
@@ -96,6 +100,13 @@ def _go_on(hub: Hub, county: SimulatedCounty, clock: Any, stopped: threading.Eve
         if done.problems:
             say("Some of it went wrong; the rest went on.")
     say("Stopped; nothing is left running.")
+
+
+def _command(county: SimulatedCounty) -> str:
+    """How to call `hub` for this county: by the path by which it was called, for a fresh clone has it on no PATH."""
+    program = sys.argv[0] if Path(sys.argv[0]).name == "hub" else "hub"
+    home, config = shlex.quote(county.own["home"]), shlex.quote(str(county.config_file))
+    return f"{program} --home {home} --config {config}"
 
 
 def _folder(sheet: Path | None) -> str:

@@ -141,16 +141,19 @@ def _historical(hub: Hub) -> int:
 
 def _collected(instance: str, counts: Counts) -> str:
     return (
-        f"{instance}: collected {counts.collected} records: {counts.stored} stored, {counts.duplicate} known already, "
+        f"{instance}: collected {counts.collected}: {counts.stored} stored, {counts.duplicate} known already, "
         f"{counts.quarantined} set aside, {counts.pending} pending"
     )
 
 
 def _said(done: Pass) -> Iterator[str]:
     totals = done.totals
-    yield f"signals 苗头信息: {totals.get('signals', 0)} new ({totals.get('historical', 0)} historical in all, never issued by themselves)"
+    historical = totals.get("historical", 0)
+    old = f"; {historical} historical in all, never issued by themselves" if historical else ""
+    yield f"signals 苗头信息: {totals.get('signals', 0)} new{old}"
     yield f"warnings 预警: {totals.get('warnings', 0)} issued, by rule or by the simulated clerk"
-    yield f"orders 交办单: {totals.get('orders', 0)} handed to departments, {totals.get('delivered', 0)} messages delivered and signed for by their receivers"
+    yield f"orders 交办单: {totals.get('orders', 0)} handed to departments"
+    yield f"messages: {totals.get('delivered', 0)} delivered, each signed and taken by its department"
     for problem in done.problems:
         yield f"problem at {problem.where} ({problem.code}): {problem.message}"
 

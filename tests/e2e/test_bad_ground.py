@@ -34,7 +34,7 @@ def one_message(answer: Answer, code: int, *told: str) -> str:
         assert words in message
     shown = answer.out + answer.err
     assert "Traceback" not in shown
-    assert "unexpected" not in message
+    assert "[unexpected]" not in message
     for secret in (PASSWORD, PHONE):
         assert secret not in shown
     return message
