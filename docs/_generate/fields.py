@@ -147,7 +147,7 @@ def type_of(schema: Mapping[str, Any]) -> str:
 def _object(schema: Mapping[str, Any]) -> str:
     if "properties" in schema:
         return "section"
-    values = schema.get("additionalProperties") or next(
+    values: object = schema.get("additionalProperties") or next(
         iter(schema.get("patternProperties", {}).values()), {}
     )
     if not isinstance(values, Mapping):

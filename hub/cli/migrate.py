@@ -19,7 +19,7 @@ def migrate(ctx: typer.Context) -> None:
 
     with door.hub(schema=False) as hub:
         before, now = hub.migrate()
-        place = "HUB_DATABASE_URL" if hub.settings.database_url else f"the private PostgreSQL of {hub.home}"
+        place = "database_url" if hub.settings.database_url else f"the private PostgreSQL of {hub.home}"
 
     def tell() -> None:
         if before == now:

@@ -1,12 +1,19 @@
 """The documentation as its readers see it: pages, their headings, links and blocks of code."""
 
+import io
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+
+from hub.cli.app import main
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 120
@@ -80,7 +87,7 @@ def links(page):
 
 def steps(block):
     """The commands of a console block (lines that begin with ``$``) with the lines below each."""
-    found = []
+    found: list[tuple[str, list[str]]] = []
     for line in block.body.splitlines():
         if line.startswith("$ "):
             found.append((line[2:], []))
@@ -95,9 +102,11 @@ class Terminal:
 
     Args:
         replaced: Text of a command -> text that is run in its place (a port, an installation).
+        in_process: Plain calls of `hub` need no process of their own.
     """
 
-    def __init__(self, folder, replaced=(), **environ):
+    def __init__(self, folder, replaced=(), *, in_process=False, **environ):
+        self.in_process = in_process
         self.folder = folder
         self.replaced = dict(replaced)
         bin_folder = Path(sys.executable).parent
@@ -124,7 +133,7 @@ class Terminal:
 
     def write(self, block):
         """Puts the file that a block shows where the block says."""
-        file = self.folder / block.path
+        file = self.folder / self._mine(block.path)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(self._mine(block.body), encoding="utf-8")
 
@@ -136,6 +145,17 @@ class Terminal:
             return ""
         if command.endswith(" &"):
             return self._start(command.removesuffix(" &"), step.expected)
+        plain = not re.search(r"[;|&<>$`]", command)
+        run = self._hub if self.in_process and plain and command.startswith("hub ") else self._shell
+        code, output = run(command)
+        assert code == 0, f"$ {step.command}\n{output}"
+        for line in step.expected:
+            assert _pattern(self._mine(line)).search(" ".join(output.split())), (
+                f"$ {step.command}\nthe page shows: {line}\n{output}"
+            )
+        return output
+
+    def _shell(self, command):
         done = subprocess.run(
             ["sh", "-c", command],
             cwd=self.folder,
@@ -145,13 +165,17 @@ class Terminal:
             timeout=TIMEOUT_S,
             check=False,
         )
-        output = done.stdout + done.stderr
-        assert done.returncode == 0, f"$ {step.command}\n{output}"
-        for line in step.expected:
-            assert _pattern(line).search(" ".join(output.split())), (
-                f"$ {step.command}\nthe page shows: {line}\n{output}"
-            )
-        return output
+        return done.returncode, done.stdout + done.stderr
+
+    def _hub(self, command):
+        """The same command without a process of its own, which costs a second of its own."""
+        said = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(said):
+            patch.chdir(self.folder)
+            for name, value in self.environ.items():
+                patch.setenv(name, value)
+            code = main(shlex.split(command)[1:])
+        return code, said.getvalue()
 
     def _mine(self, text):
         for theirs, ours in self.replaced.items():
@@ -171,8 +195,11 @@ class Terminal:
         self._background.append(process)
         said = ""
         for line in expected:
+            assert process.stdout is not None
             said += process.stdout.readline()
-            assert _pattern(line).search(" ".join(said.split())), f"the page shows: {line}\n{said}"
+            assert _pattern(self._mine(line)).search(" ".join(said.split())), (
+                f"the page shows: {line}\n{said}"
+            )
         return said
 
 
