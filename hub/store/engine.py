@@ -10,9 +10,12 @@ from typing import Any
 import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from hub.errors import Code, ConfigError, HubError, StoreError, StoreUnavailable
 
+# Half a character (a lone surrogate) fails on its way into the driver, before the database sees it.
+_OF_DATABASE = (DBAPIError, psycopg.Error, UnicodeEncodeError, PoolTimeout)
 _FULL = ("53100", "53200", "58030")  # disk_full, out_of_memory, io_error
 _PASSWORD = ("28P01", "28000")
 _NO_DATABASE = re.compile(r'database "[^"]*" does not exist')
@@ -35,6 +38,7 @@ class Store:
             pool_size=pool_size,
             max_overflow=8,
             pool_pre_ping=True,
+            hide_parameters=True,  # a traceback must not quote a row's values
             connect_args={
                 "application_name": application_name,
                 "options": "-c timezone=UTC -c jit=off",
@@ -53,8 +57,8 @@ class Store:
         try:
             with self.engine.begin() as connection:
                 yield connection
-        except (DBAPIError, psycopg.Error) as exc:
-            raise explain(exc) from exc
+        except _OF_DATABASE as exc:
+            raise explain(exc) from None  # the driver's own text may quote a row's values
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -62,8 +66,8 @@ class Store:
         try:
             with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 yield connection
-        except (DBAPIError, psycopg.Error) as exc:
-            raise explain(exc) from exc
+        except _OF_DATABASE as exc:
+            raise explain(exc) from None
 
     def ping(self) -> str:
         """The server's version; raises as `begin` does."""
@@ -104,14 +108,25 @@ def driver(connection: Connection) -> Any:
     return connection.connection.driver_connection
 
 
-def explain(exc: DBAPIError | psycopg.Error) -> HubError:
+def explain(exc: DBAPIError | psycopg.Error | UnicodeEncodeError | PoolTimeout) -> HubError:
     """The hub's error for what the driver raised. The driver's own text is kept only where it can hold no row's values."""
+    if isinstance(exc, PoolTimeout):
+        return StoreUnavailable(
+            "no connection to the database came free in time (expected one within 30 s: too many threads of this process hold "
+            "one); run the command again, and report it when it comes back",
+            code=Code.STORE_UNAVAILABLE,
+        )
     cause = exc.orig if isinstance(exc, DBAPIError) else exc
     sqlstate = getattr(cause, "sqlstate", None) or ""
     primary = _primary(cause)
-    if sqlstate[:2] == "22" or (isinstance(cause, psycopg.DataError) and not sqlstate):
+    # Class 54 is a limit that one value passes: a key too long for its index, a row too large.
+    if (
+        sqlstate[:2] in ("22", "54")
+        or isinstance(cause, UnicodeEncodeError)
+        or (isinstance(cause, psycopg.DataError) and not sqlstate)
+    ):
         return StoreError(
-            f"a value cannot be stored as it is ({sqlstate or 'NUL or out of range'}); the record is set aside with its bytes; "
+            f"a value cannot be stored as it is ({sqlstate or 'NUL, half a character or out of range'}); the record is set aside with its bytes; "
             "look at it with `hub quarantine show` and mend the channel's mapping",
             code=Code.VALUE_UNSTORABLE,
         )

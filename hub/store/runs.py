@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.exc import DBAPIError
 
 from hub.model.codes import RunState
 from hub.model.report import Counts, Problem
@@ -29,16 +30,17 @@ class StreamRow:
 
 def open_stream(connection: Connection, instance: str, stream: str, channel: str) -> StreamRow:
     """The stream's row, made at its first run."""
-    connection.execute(
-        insert(stream_state)
-        .values(instance=instance, stream=stream, channel=channel)
-        .on_conflict_do_nothing()
+    wanted = select(stream_state.c.stream_id, stream_state.c.position).where(
+        stream_state.c.instance == instance, stream_state.c.stream == stream
     )
-    row = connection.execute(
-        select(stream_state.c.stream_id, stream_state.c.position).where(
-            stream_state.c.instance == instance, stream_state.c.stream == stream
+    row = connection.execute(wanted).one_or_none()
+    if row is None:  # asked first: an insert that meets a conflict uses up a number all the same
+        connection.execute(
+            insert(stream_state)
+            .values(instance=instance, stream=stream, channel=channel)
+            .on_conflict_do_nothing()
         )
-    ).one()
+        row = connection.execute(wanted).one()
     return StreamRow(row.stream_id, row.position)
 
 
@@ -57,10 +59,14 @@ def alone_on(store: Store, stream_id: int) -> Iterator[bool]:
             yield bool(got)
         finally:
             if got and not session.invalidated:
-                session.execute(
-                    text("SELECT pg_advisory_unlock(:space, :stream)"),
-                    {"space": STREAM_LOCK_SPACE, "stream": stream_id},
-                )
+                try:
+                    session.execute(
+                        text("SELECT pg_advisory_unlock(:space, :stream)"),
+                        {"space": STREAM_LOCK_SPACE, "stream": stream_id},
+                    )
+                except DBAPIError:
+                    # The session has gone, and the lock with it; what the block did stands (its pages were fenced).
+                    session.invalidate()
 
 
 def start_run(
@@ -74,16 +80,15 @@ def start_run(
     position: Any | None = None,
     plugin_version: str | None = None,
 ) -> int:
-    """Opens a run; with ``stream_id`` it takes the stream over, and runs of it that never ended are marked abandoned."""
+    """Opens a run; with ``stream_id`` it takes the stream over, and the run that owned it is marked abandoned if it never ended."""
     if stream_id is not None:
+        # The stream's row before any run's, as in every other step: the reverse order would deadlock with one of them.
+        owner = connection.execute(
+            select(stream_state.c.owner_run).where(stream_state.c.stream_id == stream_id).with_for_update()
+        ).scalar_one()
         connection.execute(
             run.update()
-            .where(
-                run.c.step == step,
-                run.c.instance == instance,
-                run.c.stream == stream,
-                run.c.state == RunState.RUNNING,
-            )
+            .where(run.c.run_id == owner, run.c.state == RunState.RUNNING)
             .values(state=RunState.ABANDONED, finished_at=now)
         )
     run_id: int = connection.execute(
