@@ -29,8 +29,8 @@ $(VENV)/.ready-test: $(SETUP)
 	@touch "$@" $(VENV)/.ready-run
 
 $(VENV)/.ready-check: $(SETUP)
-	@sh .ci/set-up demo,docs,test,lint
-	@touch "$@" $(VENV)/.ready-run
+	@sh .ci/set-up demo,docs,airflow,test,lint
+	@touch "$@" $(VENV)/.ready-test $(VENV)/.ready-run
 
 # Running
 

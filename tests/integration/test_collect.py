@@ -25,7 +25,7 @@ from tests.support.scripted import START, played, record, source
 
 @pytest.fixture(params=["inline", "deferred"])
 def deferred(request: pytest.FixtureRequest) -> bool:
-    return request.param == "deferred"
+    return bool(request.param == "deferred")
 
 
 def collected(deps: CollectDeps, ready: Source, span: Span = Span()) -> Counts:
@@ -35,7 +35,7 @@ def collected(deps: CollectDeps, ready: Source, span: Span = Span()) -> Counts:
     assert report.run_id is not None
     with deps.store.begin() as connection:
         counts = runs.records_of(connection, report.run_id)
-        outcomes = dict(
+        outcomes: dict[str, int] = dict(
             connection.execute(
                 text("SELECT outcome, count(*) FROM raw_record WHERE run_id = :run GROUP BY 1"),
                 {"run": report.run_id},

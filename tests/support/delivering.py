@@ -111,13 +111,13 @@ def new_ground(store: Store, ring: KeyRing) -> Iterator[Callable[[Clock], Ground
 
 
 @pytest.fixture
-def ground(new_ground, clock) -> Ground:
+def ground(new_ground: Callable[[Clock], Ground], clock) -> Ground:
     """On a clock that the test moves."""
     return new_ground(clock)
 
 
 @pytest.fixture
-def live_ground(new_ground) -> Ground:
+def live_ground(new_ground: Callable[[Clock], Ground]) -> Ground:
     """On the machine's clock, for what other processes or the public library judge by it."""
     return new_ground(SystemClock())
 
