@@ -6,10 +6,13 @@ and never sees a position that it could move (design decision 5).
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from hub.clock import Clock
@@ -22,12 +25,19 @@ from hub.plugins import guarded_pages
 from hub.sdk.channel import Channel, Order, Page, PositionKind, RawRecord, RecordProblem, Stream, Window
 from hub.store import landing as store
 from hub.store import runs
-from hub.store.engine import Connection, Store
+from hub.store.engine import Store
 from hub.store.numbers import Numbers
 from hub.store.partitions import ensure_months, month_of
+from hub.text.redact import without_numbers
 
 PAGE_TIMEOUT_S = 600.0
 MAX_BATCH = 1_000
+# A set of files done, with a hash for each of a hundred thousand, fits in.
+MAX_POSITION_BYTES = 16 << 20
+MAX_TEXT = 1_000
+_NUL = re.compile(
+    r"(?<!\\)(?:\\\\)*\\u0000"
+)  # as JSON writes it, and not a backslash that somebody wrote before "u0000"
 
 Progress = Callable[[str, Counts], None]
 Stop = Callable[[], bool]
@@ -145,7 +155,7 @@ class _Collector:
             plugin_version=self.source.plugin_version,
             deferred=self.source.deferred,
         )
-        tracker = _Position(self.stream, stored, moves=self.span.since is None, now=self.deps.clock.now())
+        tracker = _Position(self.stream, stored, self.where, moves=self.span.since is None)
         state = RunState.DONE
         whole = False
         try:
@@ -195,13 +205,27 @@ class _Collector:
             return Window(None, self.span.since, until, self.span.limit)
         since = None
         if stored is not None and self.stream.position_kind is PositionKind.TIME:
-            since = _read_time(stored, self.where) - timedelta(seconds=self.stream.overlap_s)
+            since = self._reached_before(stored) - timedelta(seconds=self.stream.overlap_s)
         return Window(stored, since, until, self.span.limit)
+
+    def _reached_before(self, stored: Any) -> datetime:
+        moment = _read_time(stored, self.where)
+        now = self.deps.clock.now()
+        if moment > now + timedelta(seconds=self.stream.max_skew_s):
+            # Every window would be empty, and every run a success, until that moment comes.
+            raise SourceContractError(
+                f"{self.where}: the stored position {moment.isoformat()} lies ahead of the hub's clock ({now.isoformat()}; expected "
+                f"at most {self.stream.max_skew_s:g} s ahead); set the machine's clock right, or collect the span anew with "
+                "`hub channel run NAME --since`",
+                code=Code.POSITION_INVALID,
+            )
+        return moment
 
     def _land_all(self, lander: Lander, tracker: _Position, pages: Any) -> bool:
         """Lands page by page; False when the operator's limit, or the process's end, cut the window short."""
         for page in pages:
-            checked = [self._checked(record, tracker) for record in page.records]
+            horizon = self.deps.clock.now() + timedelta(seconds=self.stream.max_skew_s)
+            checked = [self._checked(record, horizon) for record in page.records]
             reached = tracker.reached(page, checked)
             for start in range(0, max(1, len(checked)), MAX_BATCH):
                 batch = checked[start : start + MAX_BATCH]
@@ -220,7 +244,7 @@ class _Collector:
         lander: Lander,
         tracker: _Position,
         batch: list[RawRecord],
-        position: Any | None,
+        position: _Move | None,
         *,
         count_page: bool,
     ) -> None:
@@ -235,7 +259,7 @@ class _Collector:
                 self._land_once(
                     lander,
                     tracker,
-                    [_set_aside(batch[0], exc.code, exc.message)],
+                    [_storable(_set_aside(batch[0], exc.code, exc.message))],
                     position,
                     count_page=count_page,
                 )
@@ -250,34 +274,45 @@ class _Collector:
         lander: Lander,
         tracker: _Position,
         batch: list[RawRecord],
-        position: Any | None,
+        position: _Move | None,
         *,
         count_page: bool,
     ) -> None:
         now = self.deps.clock.now()
+        self._ready(now)
         with self.deps.store.begin() as connection:
-            self._ready(connection, now)
+            store.prepare_stages(connection)
             store.fence(connection, self.origin.stream_id, lander.run_id)
             outcome = lander.land(connection, batch, now)
             runs.add_progress(connection, lander.run_id, now, outcome.counts, pages=1 if count_page else 0)
             if position is not None:
-                runs.move_position(connection, self.origin.stream_id, position, now)
+                runs.move_position(connection, self.origin.stream_id, position.value, now)
         if position is not None:
-            tracker.committed = position
+            tracker.committed = position.value
         self.counts += outcome.counts
         self.pages += 1 if count_page else 0
         for code, count in outcome.codes.items():
             self.codes[code] = self.codes.get(code, 0) + count
 
-    def _ready(self, connection: Connection, now: datetime) -> None:
-        store.prepare_stages(connection)
+    def _ready(self, now: datetime) -> None:
+        # In a transaction of its own: a page that fails must not take the month's partition away with it.
         if month_of(now) not in self.months:
-            ensure_months(connection, now)
+            with self.deps.store.begin() as connection:
+                ensure_months(connection, now)
             self.months.add(month_of(now))
 
-    def _checked(self, record: RawRecord, tracker: _Position) -> RawRecord:
-        """The record, set aside when its position cannot be used; such a record moves nothing."""
-        if record.problem is not None or self.stream.position_kind is not PositionKind.TIME:
+    def _checked(self, record: RawRecord, horizon: datetime) -> RawRecord:
+        """The record, set aside when its key or its position cannot be used; such a record moves nothing."""
+        if record.problem is not None:
+            return record
+        if not record.source_no:
+            return _set_aside(
+                record,
+                Code.KEY_MISSING,
+                f"{self.where}: the record's number is empty (expected the source's own stable number); it is kept; "
+                "look at the channel's pages(), then replay it",
+            )
+        if self.stream.position_kind is not PositionKind.TIME:
             return record
         if record.position_at is None or record.position_at.tzinfo is None:
             return _set_aside(
@@ -286,7 +321,7 @@ class _Collector:
                 f"{self.where}: the record's position is missing or has no zone (expected an aware time); it is kept and moves "
                 "no position: look at the source's update time and at the channel's pages()",
             )
-        if record.position_at > tracker.horizon:
+        if record.position_at > horizon:
             return _set_aside(
                 record,
                 Code.POSITION_IN_FUTURE,
@@ -308,7 +343,7 @@ class _Collector:
             "stream_id": self.origin.stream_id,
             "run_id": run_id,
             "code": str(exc.code),
-            "message": exc.message,
+            "message": without_numbers(exc.message),
             "plugin_version": self.source.plugin_version,
             "sealed_page": self.deps.intake.sealer.seal(body, table="quarantine", row_id=f"run:{run_id}"),
             "set_aside_at": self.deps.clock.now(),
@@ -317,45 +352,66 @@ class _Collector:
             store.set_aside(connection, [row])
 
     def _note(self, exc: HubError) -> None:
-        self.problems.append(Problem(where=self.where, code=str(exc.code), message=exc.message))
+        self.problems.append(
+            Problem(where=self.where, code=str(exc.code), message=without_numbers(exc.message))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """Where a page takes its stream's position; ``value`` None: back to the beginning."""
+
+    value: Any | None
 
 
 class _Position:
     """Where a stream's position may go: computed by the hub from what was read, never by the plugin alone."""
 
-    def __init__(self, stream: Stream, stored: Any | None, *, moves: bool, now: datetime) -> None:
+    def __init__(self, stream: Stream, stored: Any | None, where: str, *, moves: bool) -> None:
         self.stream = stream
+        self.where = where
         self.moves = moves
         self.committed = stored
-        self.horizon = now + timedelta(seconds=stream.max_skew_s)
         self._stored = stored
         self._ascending = stream.order is Order.ASCENDING
         self._latest: datetime | None = None
         self._greatest = _parse_time(stored) if stream.position_kind is PositionKind.TIME else None
         self._last_json: Any | None = None
 
-    def reached(self, page: Page, records: list[RawRecord]) -> Any | None:
-        """The position that may commit with this page, or None: only an ascending stream moves before its end."""
+    def reached(self, page: Page, records: list[RawRecord]) -> _Move | None:
+        """The position that may commit with this page, or None: only an ascending stream moves before its end.
+
+        Raises:
+            SourceContractError: The plugin's position is no JSON that can be stored (code ``position_invalid``).
+        """
         if self.stream.position_kind is not PositionKind.TIME:
-            if page.position is not None:
-                self._last_json = page.position
-            return page.position if self._ascending and self.moves else None
+            if page.position is None:
+                return None
+            self._last_json = _checked_json(page.position, f"{self.where}: page {page.number}")
+            return _Move(page.position) if self._ascending and self.moves else None
         times = [
             record.position_at
             for record in records
             if record.problem is None and record.position_at is not None
         ]
-        if times:
-            if self._latest is not None and min(times) < self._latest:
-                self._ascending = (
-                    False  # the stream does not keep what it declares: wait for the window's end
-                )
-            self._latest = max(times) if self._latest is None else max(self._latest, max(times))
-            if self._greatest is None or self._latest > self._greatest:
-                self._greatest = self._latest
-        if not (self._ascending and self.moves and times) or self._greatest is None:
+        if not times:
             return None
-        return self._greatest.astimezone(UTC).isoformat()
+        kept_order = self._in_order(times)
+        self._greatest = max(times) if self._greatest is None else max(self._greatest, *times)
+        if self._ascending and not kept_order:
+            # The stream does not keep what it declares: what came before this page may not be all, so that the position
+            # goes back to where the run began and waits for the window's end.
+            self._ascending = False
+            return _Move(self._stored) if self.moves and self.committed != self._stored else None
+        if not (self._ascending and self.moves):
+            return None
+        return _Move(self._greatest.astimezone(UTC).isoformat())
+
+    def _in_order(self, times: list[datetime]) -> bool:
+        before = self._latest
+        self._latest = max(times) if before is None else max(before, *times)
+        run = times if before is None else [before, *times]
+        return all(earlier <= later for earlier, later in pairwise(run))
 
     def final(self) -> Any | None:
         """The position after the whole window."""
@@ -367,6 +423,26 @@ class _Position:
         """Whether the end of the window moves the position any further."""
         final = self.final()
         return self.moves and final is not None and final != self.committed
+
+
+def _checked_json(position: Any, where: str) -> Any:
+    """The position, if the database can keep it as it is."""
+    try:
+        # Not ASCII alone: half a character then fails here, as it would in the database.
+        text = json.dumps(position, ensure_ascii=False, allow_nan=False)
+        fault = "a NUL character" if _NUL.search(text) else None
+        size = len(text.encode())
+    except (TypeError, ValueError, RecursionError) as exc:
+        fault, size = f"a value that is no JSON ({type(exc).__name__})", 0
+    if fault is None and size > MAX_POSITION_BYTES:
+        fault = f"{size:,} bytes"
+    if fault is None:
+        return position
+    raise SourceContractError(
+        f"{where}: the position given by the channel holds {fault} (expected JSON of at most {MAX_POSITION_BYTES:,} bytes that "
+        "PostgreSQL can keep); nothing of this page was kept; mend the channel's pages()",
+        code=Code.POSITION_INVALID,
+    )
 
 
 def _parse_time(stored: Any | None) -> datetime | None:
@@ -389,3 +465,25 @@ def _read_time(stored: Any, where: str) -> datetime:
 
 def _set_aside(record: RawRecord, code: Code, detail: str) -> RawRecord:
     return replace(record, problem=RecordProblem(code, detail))
+
+
+def _storable(record: RawRecord) -> RawRecord:
+    """The record with nothing but what the database can keep; its body goes there sealed, so that it stays as it is."""
+    files = tuple(
+        replace(file, name=_printable(file.name), media_type=_printable(file.media_type))
+        for file in record.attachments
+    )
+    return replace(
+        record,
+        version=record.version if record.version is None or _is_plain(record.version) else None,
+        media_type=_printable(record.media_type),
+        attachments=files,
+    )
+
+
+def _is_plain(text: str) -> bool:
+    return len(text) <= MAX_TEXT and _printable(text) == text
+
+
+def _printable(text: str) -> str:
+    return text[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8").replace("\0", "?")

@@ -24,8 +24,13 @@ _FUTURE = timedelta(minutes=10)
 _SPACE = re.compile(r"\s+")
 TITLE_LENGTH = 50
 _BORDER = "\x1f"
+# Fields in which people write what they like; codes and numbers of records stay as they are.
+_SHORT = ("type_source_text", "sub_source", "category", "item_name", "target_org")
 
 Redactor = Callable[[str], str]
+FileList = list[tuple[str, str, str, int]]
+"""SHA-256, name, media type and size in bytes of each attachment."""
+_decode_files = msgspec.json.Decoder(FileList).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,14 @@ class Intake:
         """A raw record's bytes as they came."""
         return self.sealer.unseal(sealed, table="raw_record", row_id=str(raw_id))
 
+    def seal_files(self, files: FileList, raw_id: int) -> bytes:
+        """What attachments came with a raw record, bound to its row; the bytes are kept apart, once."""
+        return self.sealer.seal(_encode(files), table="raw_record", row_id=files_id(raw_id))
+
+    def open_files(self, sealed: bytes, raw_id: int) -> FileList:
+        """What `seal_files` wrote."""
+        return _decode_files(self.sealer.unseal(sealed, table="raw_record", row_id=files_id(raw_id)))
+
     def row(
         self,
         demand: Demand,
@@ -96,7 +109,9 @@ class Intake:
             for value in (reporter.name, reporter.phone, reporter.id_no, reporter.email, demand.target_person)
             if value and "*" not in value
         ]
-        title, text, findings = self._masked(demand, known)
+        (title, type_text, sub_source, category, item_name, target_org, text), findings = self._masked(
+            demand, known
+        )
         return (
             demand_id,
             demand_no,
@@ -111,7 +126,7 @@ class Intake:
             received_at,
             updated_at,
             demand.demand_type._value_,
-            demand.type_source_text,
+            type_text or None,
             demand.status._value_,
             demand.urgency._value_,
             _anonymity(demand),
@@ -124,15 +139,15 @@ class Intake:
             keys.id_no,
             keys.email,
             keys.name,
-            demand.category,
+            category or None,
             demand.region_code,
             demand.item_code,
-            demand.item_name,
+            item_name or None,
             demand.case_no,
-            demand.target_org,
+            target_org or None,
             demand.business_class._value_,
             demand.service_step.value if demand.service_step else None,
-            demand.sub_source,
+            sub_source or None,
             demand.declared_group_size,
             demand.chases_open_order,
             demand.prev_source_no,
@@ -150,18 +165,22 @@ class Intake:
             [],
         )
 
-    def _masked(self, demand: Demand, known: Sequence[str]) -> tuple[str, str, dict[str, int]]:
-        # One sweep over both: the border is a character that no text holds once it has been read.
-        head = demand.title.replace(_BORDER, " ")
+    def _masked(self, demand: Demand, known: Sequence[str]) -> tuple[list[str], dict[str, int]]:
+        """Title, the short fields of `_SHORT` and the text, nothing personal in them; and what was found."""
+        # One sweep over all: the border is a character that no text holds once it has been read.
+        short = [getattr(demand, name) for name in _SHORT]
+        head = _BORDER.join([demand.title, *(value or "" for value in short)])
+        if head.count(_BORDER) != len(_SHORT):
+            head = _BORDER.join((value or "").replace(_BORDER, " ") for value in (demand.title, *short))
         masked = redact(f"{head}{_BORDER}{demand.content}", known)
-        title, _, text = masked.text.partition(_BORDER)
-        findings = dict(masked.findings)
-        if not title:
-            title = _SPACE.sub(" ", text[: TITLE_LENGTH * 2]).strip()[:TITLE_LENGTH]
+        shown = masked.text.split(_BORDER, len(_SHORT) + 1)
+        if not shown[0]:
+            shown[0] = _SPACE.sub(" ", shown[-1][: TITLE_LENGTH * 2]).strip()[:TITLE_LENGTH]
         for redactor in self._redactors:
-            title, text = redactor(title), redactor(text)
+            shown = [redactor(value) if value else value for value in shown]
         # PostgreSQL's text cannot hold a NUL; readers drop it, a careless mapping may not.
-        return title.replace("\0", ""), text.replace("\0", ""), findings
+        shown[0], shown[-1] = shown[0].replace("\0", ""), shown[-1].replace("\0", "")
+        return shown, dict(masked.findings)
 
     def keys(self, reporter: Reporter, instance: str, token: Callable[[str, str], str] | None = None) -> Keys:
         """The search keys of a reporter.
@@ -198,6 +217,11 @@ class Intake:
             if found is not None:
                 reporter_key, basis = token(found.kind, found.value), found.basis
         return Keys(phone_key, id_key, email_key, name_key, reporter_key, basis, bad_id)
+
+
+def files_id(raw_id: int) -> str:
+    """What the sealed list of a raw record's attachments is bound to."""
+    return f"{raw_id}/files"
 
 
 def _may_be_known(reporter: Reporter) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -15,12 +15,14 @@ from hub.model.ids import new_ulids
 from hub.model.report import Counts
 from hub.pipeline.intake import Intake, Origin
 from hub.plugins import normalize_batch
-from hub.sdk.channel import Channel, RawRecord, RecordProblem
+from hub.sdk.channel import Channel, RawAttachment, RawRecord, RecordProblem
 from hub.store import landing as store
 from hub.store.engine import Connection
 from hub.store.numbers import Numbers
+from hub.text.redact import without_numbers
 
 NORMALIZE_TIMEOUT_S = 10.0
+_BY_CONTENT = "sha256:"
 
 
 @dataclass(slots=True)
@@ -78,15 +80,19 @@ class Lander:
         duplicate; everything else is kept, read into demands, and either stored or set aside.
         """
         result = PageOutcome()
+        files: dict[str, RawAttachment] = {}
         for part in _without_repeats(records):
-            self._land_part(connection, part, now, result)
+            for one in self._land_part(connection, part, now, result):
+                files.update((digest, file) for digest, file in named(one.raw.attachments))
+        if files:
+            self._keep_files(connection, files)
         if result.demand_ids:
             store.push_evaluate_work(connection, result.demand_ids, now)
         return result
 
     def _land_part(
         self, connection: Connection, records: Sequence[RawRecord], now: datetime, result: PageOutcome
-    ) -> None:
+    ) -> list[Landed]:
         digests = [sha256(record.body).digest() for record in records]
         keys = [key_of(record, digest) for record, digest in zip(records, digests, strict=True)]
         known = store.known(connection, self.origin.stream_id, keys) if keys else {}
@@ -98,7 +104,7 @@ class Lander:
             self.write(connection, fresh, now)
             waiting = [landed.raw_id for landed in fresh if landed.outcome is Outcome.PENDING]
             if waiting:
-                store.push_normalize_work(connection, self.origin.stream_id, waiting, now)
+                store.push_normalize_work(connection, self.origin.stream_id, waiting, now, now)
         result.counts += _count(fresh, identical)
         for landed in fresh:
             if landed.outcome is Outcome.STORED:
@@ -106,6 +112,7 @@ class Lander:
             if landed.rejected is not None:
                 code = str(landed.rejected.code)
                 result.codes[code] = result.codes.get(code, 0) + 1
+        return fresh
 
     def _judge(
         self,
@@ -162,12 +169,12 @@ class Lander:
         if not current:
             return
         self.put_demands(connection, [one for one in current if one.demands], now, by=f"run {self.run_id}")
-        gone = [
-            demand_id
+        gone = {
+            demand_id: one.raw_id
             for one in current
             if one.known is not None
             for demand_id in _no_longer_said(one, one.known.demand_ids)
-        ]
+        }
         if gone:
             store.mark_deleted(connection, gone, now, by=f"run {self.run_id}")
         fresh = [self.identity_row(one, now) for one in current if one.known is None]
@@ -176,11 +183,6 @@ class Lander:
             store.insert_identities(connection, fresh)
         if changed:
             store.upsert_identities(connection, changed)
-        attachments = [file for one in current for file in one.raw.attachments]
-        if attachments:
-            store.keep_attachments(
-                connection, [self._attachment_row(file.content, file.media_type) for file in attachments]
-            )
 
     def put_demands(
         self, connection: Connection, landed: Sequence[Landed], now: datetime, *, by: str
@@ -190,9 +192,9 @@ class Lander:
             demand_id for one in landed if one.known is not None for demand_id in one.known.demand_ids
         ]
         standing = store.standing_demands(connection, known_ids) if known_ids else {}
-        wanted = sum(len(one.demands) for one in landed) - len(standing)
-        new_ids = iter(new_ulids(wanted + len(standing), int(now.timestamp() * 1000)))
-        new_nos = iter(self.numbers.take("", now, wanted + len(standing)) if wanted > 0 else ())
+        wanted = sum(len(one.demands) - _standing_of(one, standing) for one in landed)
+        new_ids = iter(new_ulids(wanted, int(now.timestamp() * 1000)))
+        new_nos = iter(self.numbers.take("", now, wanted) if wanted else ())
         fresh: list[tuple[Any, ...]] = []
         changed: list[tuple[Any, ...]] = []
         for one in landed:
@@ -201,7 +203,7 @@ class Lander:
             for index, demand in enumerate(one.demands):
                 stands = standing.get(old[index]) if index < len(old) else None
                 row = self.intake.row(
-                    _with_attachments(demand, one.raw),
+                    with_attachments(demand, one.raw),
                     self.origin,
                     demand_id=old[index] if stands is not None else next(new_ids),
                     demand_no=stands["demand_no"] if stands is not None else next(new_nos),
@@ -236,6 +238,7 @@ class Lander:
             raw.media_type,
             self.plugin_version,
             sealed,
+            self.intake.seal_files(file_list(raw.attachments), one.raw_id) if raw.attachments else None,
         )
 
     def identity_row(self, one: Landed, now: datetime) -> tuple[Any, ...]:
@@ -256,13 +259,19 @@ class Lander:
             list(demand_ids[1:]),
         )
 
-    def _attachment_row(self, content: bytes, media_type: str) -> tuple[str, int, str, bytes]:
-        digest = sha256(content).hexdigest()
-        return (
-            digest,
-            len(content),
-            media_type,
-            self.intake.sealer.seal(content, table="attachment", row_id=digest),
+    def _keep_files(self, connection: Connection, files: Mapping[str, RawAttachment]) -> None:
+        seal = self.intake.sealer.seal
+        store.keep_attachments(
+            connection,
+            [
+                (
+                    digest,
+                    len(file.content),
+                    file.media_type,
+                    seal(file.content, table="attachment", row_id=digest),
+                )
+                for digest, file in sorted(files.items())
+            ],
         )
 
     def _set_aside(self, connection: Connection, landed: Sequence[Landed], now: datetime) -> None:
@@ -287,7 +296,9 @@ class Lander:
             "raw_received_at": now,
             "source_no": one.key,
             "code": str(Code(rejected.code)),
-            "message": rejected.detail if isinstance(rejected, RecordProblem) else rejected.message,
+            "message": without_numbers(
+                rejected.detail if isinstance(rejected, RecordProblem) else rejected.message
+            ),
             "field": getattr(rejected, "field", None),
             "plugin_version": self.plugin_version,
             "set_aside_at": now,
@@ -300,8 +311,13 @@ def key_of(record: RawRecord, digest: bytes) -> str:
     So a broken record that its source sends with every poll is set aside once.
     """
     if record.source_no is None or record.problem is not None:
-        return f"sha256:{digest.hex()}"
+        return f"{_BY_CONTENT}{digest.hex()}"
     return record.source_no
+
+
+def is_content_key(key: str) -> bool:
+    """Whether a record stands under its own content, because it could not be named."""
+    return key.startswith(_BY_CONTENT)
 
 
 def _without_repeats(records: Sequence[RawRecord]) -> list[Sequence[RawRecord]]:
@@ -341,20 +357,31 @@ def _no_longer_said(one: Landed, stood: Sequence[str]) -> Sequence[str]:
     return stood[len(one.demands) :] if one.demands else ()
 
 
-def _with_attachments(demand: Demand, raw: RawRecord) -> Demand:
+def _standing_of(one: Landed, standing: Mapping[str, Any]) -> int:
+    """How many of the record's demands stand already, so that they keep their id and number."""
+    old = one.known.demand_ids if one.known is not None else ()
+    return sum(demand_id in standing for demand_id in old[: len(one.demands)])
+
+
+def named(files: Sequence[RawAttachment]) -> Iterator[tuple[str, RawAttachment]]:
+    """Each attachment with the SHA-256 of its bytes, by which it is kept."""
+    return ((sha256(file.content).hexdigest(), file) for file in files)
+
+
+def file_list(files: Sequence[RawAttachment]) -> list[tuple[str, str, str, int]]:
+    """(SHA-256, name, media type, size in bytes) of each attachment: what a record read later is given back."""
+    return [(digest, file.name, file.media_type, len(file.content)) for digest, file in named(files)]
+
+
+def with_attachments(demand: Demand, raw: RawRecord) -> Demand:
     """The demand with the hashes of the attachments whose bytes came along, where the channel named none."""
     if not raw.attachments or demand.attachments:
         return demand
-    named = tuple(
-        Attachment(
-            name=file.name,
-            media_type=file.media_type,
-            sha256=sha256(file.content).hexdigest(),
-            size_bytes=len(file.content),
-        )
-        for file in raw.attachments
+    attachments = tuple(
+        Attachment(name=name, media_type=media_type, sha256=digest, size_bytes=size)
+        for digest, name, media_type, size in file_list(raw.attachments)
     )
-    return demand.model_copy(update={"attachments": named})
+    return demand.model_copy(update={"attachments": attachments})
 
 
 def _keep_confirmed(row: tuple[Any, ...], stands: dict[str, Any]) -> tuple[Any, ...]:

@@ -6,7 +6,8 @@ streams go on beside it. A record that cannot be used is set aside and stops no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,8 +16,8 @@ from hub.model.codes import Outcome
 from hub.model.report import Counts, Problem, Report
 from hub.pipeline.collect import CollectDeps, Source
 from hub.pipeline.intake import Origin
-from hub.pipeline.landing import Landed, Lander
-from hub.sdk.channel import RawRecord
+from hub.pipeline.landing import Landed, Lander, is_content_key, with_attachments
+from hub.sdk.channel import RawAttachment, RawRecord
 from hub.store import landing, runs, work
 from hub.store.engine import Connection
 
@@ -73,7 +74,7 @@ def _one(
                     f"{len(job.raw_ids)} records of {job.instance}/{job.stream} wait, but no channel of that name is ready; "
                     "configure it again or mend its plugin (`hub plugin list`), then run `hub serve` or the step again",
                 )
-            stored = work.raws(connection, job.raw_ids)
+            stored = work.raws(connection, job.raw_ids, job.received_at)
             counts = _Waiting(deps, source, job, now).settle(connection, stored, refuse)
             work.done_normalize(connection, job.work_id)
             return counts
@@ -111,43 +112,39 @@ class _Waiting:
 
     def settle(self, connection: Connection, stored: list[work.StoredRaw], refuse: frozenset[int]) -> Counts:
         """Reads the records in order; a key that comes twice is written twice, so that history keeps both."""
+        waiting = [
+            # Settled before: a work row that names it again changes nothing.
+            _Waits(raw, self._landed(raw))
+            for raw in stored
+            if raw.outcome == Outcome.PENDING
+        ]
+        for one in waiting:
+            if one.raw.raw_id in refuse:
+                one.landed.rejected, one.landed.outcome = _unstorable(), Outcome.QUARANTINED
+        for batch in _bounded([one for one in waiting if one.landed.rejected is None]):
+            self._read(connection, batch)
         total = Counts()
-        part: list[work.StoredRaw] = []
-        for raw in stored:
-            if raw.outcome != Outcome.PENDING:
-                continue  # settled before: a work row that names it again changes nothing
-            if any(raw.source_no == other.source_no for other in part):
-                total += self._part(connection, part, refuse)
-                part = []
-            part.append(raw)
-        return total + self._part(connection, part, refuse) if part else total
+        for part in _without_repeats(waiting):
+            total += self._part(connection, part)
+        return total
 
-    def _part(self, connection: Connection, stored: list[work.StoredRaw], refuse: frozenset[int]) -> Counts:
-        landed = [self._landed(raw) for raw in stored]
-        readable = [one for one in landed if one.raw_id not in refuse and one.rejected is None]
-        for one in landed:
-            if one.raw_id in refuse:
-                one.rejected, one.outcome = _unstorable(), Outcome.QUARANTINED
-        self.lander.normalize(readable)
-        self._name(connection, [one for one in landed if one.demands])
-        keys = [one.key for one in landed]
-        known = landing.known(connection, self.job.stream_id, keys)
+    def _part(self, connection: Connection, part: list[_Waits]) -> Counts:
+        landed = [one.landed for one in part]
+        known = landing.known(connection, self.job.stream_id, [one.key for one in landed])
         standing = work.demand_raw_ids(
             connection, [demand_id for stands in known.values() for demand_id in stands.demand_ids]
         )
-        for one in landed:
-            one.known = known.get(one.key)
-            newest = max(
-                (standing.get(demand_id, 0) for demand_id in (one.known.demand_ids if one.known else ())),
-                default=0,
+        for one in part:
+            one.landed.known = known.get(one.landed.key)
+            if one.landed.outcome is Outcome.STORED and self._is_past(connection, one, standing):
+                one.landed.outcome, one.landed.demands = Outcome.DUPLICATE, ()
+        newly_named = [one.landed for one in part if one.is_nameless and one.landed.outcome is Outcome.STORED]
+        if newly_named:
+            landing.upsert_identities(
+                connection, [self.lander.identity_row(one, self.now) for one in newly_named]
             )
-            if one.outcome is Outcome.STORED and newest > one.raw_id:
-                one.outcome = (
-                    Outcome.DUPLICATE
-                )  # something newer was read from a later record in the meantime
-                one.demands = ()
         self._write(connection, [one for one in landed if one.outcome is Outcome.STORED])
-        self._account(connection, stored, landed)
+        self._account(connection, [one.raw for one in part], landed)
         return Counts(
             collected=len(landed),
             stored=sum(one.outcome is Outcome.STORED for one in landed),
@@ -155,53 +152,82 @@ class _Waiting:
             quarantined=sum(one.outcome is Outcome.QUARANTINED for one in landed),
         )
 
-    def _landed(self, raw: work.StoredRaw) -> Landed:
-        try:
-            body = self.deps.intake.open_raw(raw.sealed, raw.raw_id)
-        except HubError as exc:
-            record = RawRecord(
-                raw.source_no, b"", raw.version, media_type=raw.media_type, deleted=raw.deleted
-            )
-            rejected = RecordRejected(exc.message, code=exc.code)
-            return Landed(
-                record,
-                raw.source_no,
-                raw.content_hash,
-                Outcome.QUARANTINED,
-                raw_id=raw.raw_id,
-                rejected=rejected,
-            )
-        record = RawRecord(raw.source_no, body, raw.version, media_type=raw.media_type, deleted=raw.deleted)
-        return Landed(record, raw.source_no, raw.content_hash, Outcome.STORED, raw_id=raw.raw_id)
+    def _is_past(self, connection: Connection, one: _Waits, standing: Mapping[str, int]) -> bool:
+        """Whether what stands under the record's key is newer than the record. Source: design §4, versions."""
+        stands = one.landed.known
+        if stands is None:
+            return False
+        if one.is_nameless:
+            return _is_older(one.landed, stands)
+        if any(standing.get(demand_id, 0) > one.raw.raw_id for demand_id in stands.demand_ids):
+            return True  # read from a later record in the meantime
+        return (
+            stands.deleted
+            and stands.raw_id > one.raw.raw_id
+            and not work.awaits_normalizing(connection, self.job.stream_id, stands.raw_id)
+        )
 
-    def _name(self, connection: Connection, landed: list[Landed]) -> None:
-        """Gives records that had no readable key the number that their demand now names."""
-        unnamed = [one for one in landed if one.key.startswith("sha256:")]
-        if not unnamed:
-            return
-        known = landing.known(connection, self.job.stream_id, [one.demands[0].source_no for one in unnamed])
-        for one in unnamed:
-            key = one.demands[0].source_no
-            stands = known.get(key)
-            if stands is None:
-                one.key = key
-                landing.upsert_identities(connection, [self.lander.identity_row(one, self.now)])
-            elif stands.version is not None and (one.raw.version or "") < stands.version:
-                one.outcome, one.demands = Outcome.DUPLICATE, ()
+    def _landed(self, raw: work.StoredRaw) -> Landed:
+        record = RawRecord(raw.source_no, b"", raw.version, media_type=raw.media_type, deleted=raw.deleted)
+        one = Landed(record, raw.source_no, raw.content_hash, Outcome.STORED, raw_id=raw.raw_id)
+        try:
+            one.raw = replace(record, body=self.deps.intake.open_raw(raw.sealed, raw.raw_id))
+        except HubError as exc:
+            one.rejected, one.outcome = RecordRejected(exc.message, code=exc.code), Outcome.QUARANTINED
+        return one
+
+    def _read(self, connection: Connection, batch: Sequence[_Waits]) -> None:
+        """Reads these records into demands; one that had no readable key takes the number that its demand names."""
+        for one in batch:
+            if one.raw.sealed_files is not None:
+                self._give_files_back(connection, one)
+        self.lander.normalize([one.landed for one in batch if one.landed.rejected is None])
+        for one in batch:
+            landed = one.landed
+            # Nobody needs the attachments' bytes any more: their hashes are in the demands.
+            landed.demands = tuple(with_attachments(demand, landed.raw) for demand in landed.demands)
+            landed.raw = replace(landed.raw, attachments=())
+            if not one.is_nameless or landed.rejected is not None:
+                continue
+            if landed.demands:
+                landed.key = landed.demands[0].source_no
             else:
-                one.key, one.known = key, stands
-                landing.upsert_identities(connection, [self.lander.identity_row(one, self.now)])
+                landed.rejected, landed.outcome = _still_nameless(), Outcome.QUARANTINED
+
+    def _give_files_back(self, connection: Connection, one: _Waits) -> None:
+        try:
+            listed = self.deps.intake.open_files(one.raw.sealed_files or b"", one.raw.raw_id)
+            kept = work.attachments(connection, [digest for digest, *_ in listed])
+            unseal = self.deps.intake.sealer.unseal
+            one.landed.raw = replace(
+                one.landed.raw,
+                attachments=tuple(
+                    RawAttachment(name, media_type, unseal(kept[digest], table="attachment", row_id=digest))
+                    for digest, name, media_type, _ in listed
+                ),
+            )
+        except HubError as exc:
+            rejected = RecordRejected(exc.message, code=exc.code)
+        except KeyError as exc:
+            rejected = RecordRejected(
+                f"an attachment of this record (SHA-256 {exc.args[0]}) is no longer kept (expected its bytes beside the record's); "
+                "restore it from a backup, or let the source send the record again",
+                code=Code.RECORD_UNREADABLE,
+            )
+        else:
+            return
+        one.landed.rejected, one.landed.outcome = rejected, Outcome.QUARANTINED
 
     def _write(self, connection: Connection, landed: list[Landed]) -> None:
         self.lander.put_demands(
             connection, [one for one in landed if one.demands], self.now, by=f"normalize {self.job.work_id}"
         )
-        surplus = [
-            demand_id
+        surplus = {
+            demand_id: one.raw_id
             for one in landed
             if one.known is not None
             for demand_id in one.known.demand_ids[len(one.demands) :]
-        ]
+        }
         if surplus:
             landing.mark_deleted(connection, surplus, self.now, by=f"normalize {self.job.work_id}")
         for one in landed:
@@ -231,6 +257,61 @@ class _Waiting:
             runs.move_outcome(connection, run_id, "pending", outcome, count)
         if aside:
             landing.set_aside(connection, aside)
+
+
+@dataclass(slots=True)
+class _Waits:
+    """A raw record that waits, and what becomes of it."""
+
+    raw: work.StoredRaw
+    landed: Landed
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether the record was landed under its content, because nobody could name it then."""
+        return is_content_key(self.raw.source_no)
+
+
+def _bounded(waiting: Sequence[_Waits]) -> Iterator[Sequence[_Waits]]:
+    """The records cut so that one batch's attachments fit into memory: one at a time where there are any."""
+    batch: list[_Waits] = []
+    for one in waiting:
+        if one.raw.sealed_files is None:
+            batch.append(one)
+        else:
+            yield [one]
+    if batch:
+        yield batch
+
+
+def _without_repeats(waiting: Sequence[_Waits]) -> Iterator[list[_Waits]]:
+    """The records, in the order in which they came, cut so that no part names a key twice."""
+    part: list[_Waits] = []
+    seen: set[str] = set()
+    for one in waiting:
+        if one.landed.key in seen:
+            yield part
+            part, seen = [], set()
+        part.append(one)
+        seen.add(one.landed.key)
+    if part:
+        yield part
+
+
+def _is_older(landed: Landed, stands: landing.Known) -> bool:
+    """Whether a record that could not be named when it came says nothing newer than what stands under its name."""
+    version = landed.raw.version
+    if version is not None and stands.version is not None and version != stands.version:
+        return version < stands.version
+    return stands.content_hash == landed.content_hash or stands.raw_id > landed.raw_id
+
+
+def _still_nameless() -> RecordRejected:
+    return RecordRejected(
+        "the record has no readable number and gives no demand that names one (expected the source's own stable number); it is kept; "
+        "mend the channel, then replay it",
+        code=Code.KEY_MISSING,
+    )
 
 
 def _unstorable() -> RecordRejected:

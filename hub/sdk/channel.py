@@ -103,7 +103,8 @@ class RawRecord:
     """One record as its source sent it.
 
     Attributes:
-        source_no: The source's own stable number, a string; None only together with ``problem``.
+        source_no: The source's own stable number, a string; None only together with ``problem``. It stands in plain in the
+            store, in logs and in messages to departments: never a telephone or identity number (make a hash of it instead).
         body: The record's bytes, exactly as they can be read again by `Channel.normalize`.
         version: A text that compares as the record's versions do (`hub.sdk.values.version_of_time`,
             `version_of_number`); None where the source tells none.

@@ -128,7 +128,7 @@ STANDING: Mapping[str, tuple[int, str]] = {
     ),
     "pending": (  # step: how much waits, and since when (seconds since 1970, 0 where nothing waits)
         1,
-        "SELECT 'normalize', coalesce(sum(cardinality(raw_ids)), 0), extract(epoch FROM min(received_at)) FROM normalize_work "
+        "SELECT 'normalize', coalesce(sum(cardinality(raw_ids)), 0), extract(epoch FROM min(not_before)) FROM normalize_work "
         "UNION ALL SELECT 'evaluate', coalesce(sum(cardinality(demand_ids)), 0), extract(epoch FROM min(created_at)) "
         "FROM evaluate_work UNION ALL SELECT 'triage', count(*), extract(epoch FROM min(first_seen_at)) FROM signal "
         "WHERE state = 'open' AND NOT historical UNION ALL SELECT 'dispatch', count(*), extract(epoch FROM min(issued_at)) "

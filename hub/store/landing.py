@@ -7,7 +7,7 @@ there by one upsert. Pages of one stream never overtake each other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -33,8 +33,9 @@ RAW_COLUMNS = (
     "media_type",
     "plugin_version",
     "sealed",
+    "sealed_files",
 )
-_RAW_TYPES = "int8 timestamptz int4 text text int8 text bool bytea text text bytea".split()
+_RAW_TYPES = "int8 timestamptz int4 text text int8 text bool bytea text text bytea bytea".split()
 
 IDENTITY_COLUMNS = (
     "source_no",
@@ -53,7 +54,7 @@ _IDENTITY_TYPES = "text text bytea int8 text int4 bool bool timestamptz int4 tex
 
 # Left out of a COPY when no row of the page has them: the column's default is the same, and arrays are dear to write.
 # They stand last, so that leaving them out is cutting a row short.
-_SPARSE = ("labels", "quality", "confirmed", "more_demand_ids")
+_SPARSE = ("labels", "quality", "confirmed", "more_demand_ids", "sealed_files")
 DEMAND_COLUMNS = (
     *(column.name for column in demand_table.columns if column.name not in _SPARSE),
     *(column.name for column in demand_table.columns if column.name in _SPARSE),
@@ -256,22 +257,34 @@ def standing_demands(connection: Connection, demand_ids: Sequence[str]) -> dict[
     """What a new version keeps of each of these demands: number, time of receipt, and the values that a person confirmed."""
     cursor = driver(connection).cursor()
     cursor.execute(
-        "SELECT demand_id, demand_no, received_at, confirmed, to_jsonb(d) - 'sealed' FROM demand d WHERE demand_id = ANY(%s)",
+        "SELECT demand_id, demand_no, received_at, confirmed FROM demand WHERE demand_id = ANY(%s)",
         (list(demand_ids),),
     )
-    found: dict[str, dict[str, Any]] = {}
-    for demand_id, demand_no, received_at, confirmed, row in cursor:
-        found[demand_id] = {
-            "demand_no": demand_no,
-            "received_at": received_at,
-            "confirmed": list(confirmed),
-            "values": {name: row[name] for name in confirmed},
-        }
+    found: dict[str, dict[str, Any]] = {
+        row[0]: {"demand_no": row[1], "received_at": row[2], "confirmed": row[3], "values": {}}
+        for row in cursor
+    }
+    touched = [demand_id for demand_id, stands in found.items() if stands["confirmed"]]
+    if touched:
+        cursor.execute(f"SELECT {_DEMAND_LIST} FROM demand WHERE demand_id = ANY(%s)", (touched,))
+        for row in cursor:
+            values = dict(zip(DEMAND_COLUMNS, row, strict=True))
+            stands = found[values["demand_id"]]
+            stands["values"] = {name: _for_copy(name, values[name]) for name in stands["confirmed"]}
     return found
 
 
+def _for_copy(column: str, value: Any) -> Any:
+    is_json = _DEMAND_TYPES[DEMAND_COLUMNS.index(column)] == "jsonb"
+    return as_jsonb(value) if is_json and value is not None else value
+
+
 def keep_attachments(connection: Connection, rows: Sequence[tuple[str, int, str, bytes]]) -> None:
-    """Keeps attachments (sha256, size in bytes, media type, sealed) that are not kept yet."""
+    """Keeps attachments (sha256, size in bytes, media type, sealed) that are not kept yet.
+
+    Called once in a transaction, the rows ascending by their hash: an inserter waits for another one of the same hash, and
+    two that go in unlike orders would wait for each other.
+    """
     cursor = driver(connection).cursor()
     cursor.executemany(
         "INSERT INTO attachment (sha256, size_bytes, media_type, sealed) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
@@ -287,14 +300,14 @@ def set_aside(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def push_normalize_work(
-    connection: Connection, stream_id: int, raw_ids: Sequence[int], received_at: datetime
+    connection: Connection, stream_id: int, raw_ids: Sequence[int], received_at: datetime, now: datetime
 ) -> None:
-    """Lets these raw records wait for `hub.pipeline.normalize`."""
+    """Lets these raw records, all received in the month of ``received_at``, wait for `hub.pipeline.normalize` from now on."""
     connection.execute(
         text(
-            "INSERT INTO normalize_work (stream_id, raw_ids, received_at, not_before) VALUES (:stream, :raw_ids, :at, :at)"
+            "INSERT INTO normalize_work (stream_id, raw_ids, received_at, not_before) VALUES (:stream, :raw_ids, :at, :now)"
         ),
-        {"stream": stream_id, "raw_ids": list(raw_ids), "at": received_at},
+        {"stream": stream_id, "raw_ids": list(raw_ids), "at": received_at, "now": now},
     )
 
 
@@ -306,18 +319,28 @@ def push_evaluate_work(connection: Connection, demand_ids: Sequence[str], now: d
     )
 
 
-def mark_deleted(connection: Connection, demand_ids: Sequence[str], now: datetime, *, by: str) -> None:
-    """Marks demands whose source says that they are gone, and lets the rules look again; what they were stays in the history."""
+def mark_deleted(connection: Connection, gone: Mapping[str, int], now: datetime, *, by: str) -> None:
+    """Marks demands whose source says that they are gone, and lets the rules look again; what they were stays in the history.
+
+    Args:
+        connection: In the page's transaction.
+        gone: Demand id -> id of the raw record that says so; what came before that one brings nothing back.
+        now: When they were marked.
+        by: Who marks, for the history (``run 17``).
+    """
     cursor = driver(connection).cursor()
+    demand_ids = list(gone)
     cursor.execute(
         "INSERT INTO demand_history (demand_id, replaced_at, replaced_by, was, sealed) "
         "SELECT demand_id, %s, %s, to_jsonb(d) - 'sealed', sealed FROM demand d WHERE demand_id = ANY(%s) AND NOT deleted",
-        (now, by, list(demand_ids)),
+        (now, by, demand_ids),
     )
     cursor.execute(
-        "UPDATE demand SET deleted = true, updated_at = %s WHERE demand_id = ANY(%s) AND NOT deleted RETURNING demand_id",
-        (now, list(demand_ids)),
+        "UPDATE demand d SET deleted = true, updated_at = %s, raw_id = g.raw_id "
+        "FROM unnest(%s::text[], %s::bigint[]) AS g (demand_id, raw_id) "
+        "WHERE d.demand_id = g.demand_id AND NOT d.deleted RETURNING d.demand_id",
+        (now, demand_ids, list(gone.values())),
     )
-    gone = [row[0] for row in cursor]
-    if gone:
-        push_evaluate_work(connection, gone, now)
+    marked = [row[0] for row in cursor]
+    if marked:
+        push_evaluate_work(connection, marked, now)

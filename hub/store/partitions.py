@@ -13,6 +13,13 @@ def month_of(moment: datetime) -> tuple[int, int]:
     return utc.year, utc.month
 
 
+def month_bounds(moment: datetime) -> tuple[datetime, datetime]:
+    """First moment of that month (UTC), and of the one after it."""
+    year, month = month_of(moment)
+    following = (year + 1, 1) if month == 12 else (year, month + 1)
+    return datetime(year, month, 1, tzinfo=UTC), datetime(*following, 1, tzinfo=UTC)
+
+
 def ensure_months(connection: Connection, moment: datetime, *, ahead: int = 0) -> list[str]:
     """Makes the partition of ``moment``'s month and of the ``ahead`` months after it; returns the names of new ones."""
     year, month = month_of(moment)

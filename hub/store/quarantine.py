@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 
 from hub.errors import Code, NotFound
 from hub.store import landing, runs, work
+from hub.store.partitions import month_bounds
 
 _LIST = """
 SELECT q.quarantine_id, q.kind, s.instance, s.stream, q.source_no, q.code, q.field, q.message, q.plugin_version, q.run_id, q.raw_id,
@@ -116,13 +117,16 @@ def replay(
     )
     work.settle_raws(connection, [(row.raw_id, row.raw_received_at, "pending") for row in rows])
     by_run: dict[int, int] = {}
-    by_stream: dict[int, list[int]] = {}
+    # A work row's records are of one month, so that reading them looks at that month's partition alone.
+    by_stream: dict[tuple[int, datetime], list[int]] = {}
     for row in rows:
         by_run[row.run_id] = by_run.get(row.run_id, 0) + 1
-        by_stream.setdefault(row.stream_id, []).append(row.raw_id)
+        month, _ = month_bounds(row.raw_received_at)
+        by_stream.setdefault((row.stream_id, month), []).append(row.raw_id)
     for run_id, count in sorted(by_run.items()):
         runs.move_outcome(connection, run_id, "quarantined", "pending", count)
-    for stream_id, raw_ids in sorted(by_stream.items()):
+    for (stream_id, month), raw_ids in sorted(by_stream.items()):
+        raw_ids.sort()
         for start in range(0, len(raw_ids), 500):
-            landing.push_normalize_work(connection, stream_id, sorted(raw_ids)[start : start + 500], now)
+            landing.push_normalize_work(connection, stream_id, raw_ids[start : start + 500], month, now)
     return len(rows)

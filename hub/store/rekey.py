@@ -43,6 +43,7 @@ PLACES = (
     Place("quarantine", "sealed_page", "quarantine_id", "bigint", "'run:' || run_id"),
     Place("attachment", "sealed", "sha256", "text", "sha256"),
     Place("raw_record", "sealed", "raw_id", "bigint", "raw_id::text"),
+    Place("raw_record", "sealed_files", "raw_id", "bigint", "raw_id || '/files'"),
 )
 
 
@@ -90,8 +91,10 @@ def outdated(connection: Connection, active: Active) -> dict[str, int]:
         f"SELECT 'demand_history', count(*) FROM demand_history WHERE {_HISTORY}",
         f"SELECT 'signal', count(*) FROM signal WHERE {_SIGNAL}",
     ]
-    rows = connection.execute(text(" UNION ALL ".join(parts)), active.values())
-    return {row.name: row.n for row in rows}
+    found: dict[str, int] = {}
+    for row in connection.execute(text(" UNION ALL ".join(parts)), active.values()):
+        found[row.name] = found.get(row.name, 0) + row.n
+    return found
 
 
 def usage(connection: Connection) -> dict[str, int]:

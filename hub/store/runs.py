@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Connection, bindparam, null, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.exc import DBAPIError
 
@@ -137,12 +137,12 @@ def move_outcome(connection: Connection, run_id: int, frm: str, to: str, count: 
         )
 
 
-def move_position(connection: Connection, stream_id: int, position: Any, now: datetime) -> None:
-    """Moves a stream's position, in the transaction of the page that reached it."""
+def move_position(connection: Connection, stream_id: int, position: Any | None, now: datetime) -> None:
+    """Moves a stream's position, in the transaction of the page that reached it; None: back to the beginning."""
     connection.execute(
         stream_state.update()
         .where(stream_state.c.stream_id == stream_id)
-        .values(position=position, updated_at=now)
+        .values(position=null() if position is None else position, updated_at=now)
     )
 
 

@@ -124,6 +124,7 @@ raw_record = Table(
     Column("media_type", Text, nullable=False),
     Column("plugin_version", Text, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+    Column("sealed_files", LargeBinary),  # names and hashes of the attachments that came along
     CheckConstraint("outcome IN ('stored', 'duplicate', 'quarantined', 'pending')", name="outcome"),
     postgresql_partition_by="RANGE (received_at)",
     comment="bytes as they came, sealed; partitioned by month of receipt",

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from hub.store.engine import driver
+from hub.store.partitions import month_bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +41,34 @@ class StoredRaw:
     media_type: str
     plugin_version: str
     sealed: bytes
+    sealed_files: bytes | None
 
 
 def next_normalize(
     connection: Connection, now: datetime, skip_streams: Collection[int] = ()
 ) -> NormalizeWork | None:
     """The oldest work row of some stream, with the stream's row locked: one stream is normalized in order, by one at a time."""
-    stream_id = connection.execute(
-        text(
-            "SELECT stream_id FROM normalize_work WHERE not_before <= :now AND NOT (stream_id = ANY(:skip)) ORDER BY work_id LIMIT 1"
-        ),
-        {"now": now, "skip": list(skip_streams)},
-    ).scalar_one_or_none()
-    if stream_id is None:
-        return None
+    while True:
+        stream_id = connection.execute(
+            text(
+                "SELECT stream_id FROM normalize_work WHERE not_before <= :now AND NOT (stream_id = ANY(:skip)) "
+                "ORDER BY work_id LIMIT 1"
+            ),
+            {"now": now, "skip": list(skip_streams)},
+        ).scalar_one_or_none()
+        if stream_id is None:
+            return None
+        savepoint = connection.begin_nested()
+        job = _oldest_of(connection, stream_id, now)
+        if job is not None:
+            savepoint.commit()
+            return job
+        # Another process finished this stream's last row while we waited for the lock: look again from the start, and let go
+        # of the stream first, for whoever holds one stream and waits for another can meet somebody who does the reverse.
+        savepoint.rollback()
+
+
+def _oldest_of(connection: Connection, stream_id: int, now: datetime) -> NormalizeWork | None:
     connection.execute(
         text("SELECT 1 FROM stream_state WHERE stream_id = :stream FOR UPDATE"), {"stream": stream_id}
     )
@@ -66,8 +81,7 @@ def next_normalize(
         {"stream": stream_id, "now": now},
     ).one_or_none()
     if row is None:
-        # Another process finished this stream's last row while we waited for the lock: look again from the start.
-        return next_normalize(connection, now, skip_streams)
+        return None
     return NormalizeWork(
         row.work_id, row.stream_id, row.instance, row.stream, tuple(row.raw_ids), row.received_at
     )
@@ -94,9 +108,10 @@ def split_normalize(connection: Connection, job: NormalizeWork) -> None:
     if kept.rowcount:
         connection.execute(
             text(
-                "INSERT INTO normalize_work (stream_id, raw_ids, received_at, not_before) VALUES (:stream, :raw_ids, :at, :at)"
+                "INSERT INTO normalize_work (stream_id, raw_ids, received_at, attempts, not_before) "
+                "SELECT stream_id, CAST(:rest AS bigint[]), received_at, attempts, not_before FROM normalize_work WHERE work_id = :id"
             ),
-            {"stream": job.stream_id, "raw_ids": list(job.raw_ids[middle:]), "at": job.received_at},
+            {"rest": list(job.raw_ids[middle:]), "id": job.work_id},
         )
 
 
@@ -111,16 +126,43 @@ def waiting(connection: Connection) -> dict[str, int]:
     return {"normalize": row[0], "evaluate": row[1]}
 
 
-def raws(connection: Connection, raw_ids: Sequence[int]) -> list[StoredRaw]:
-    """These raw records, ascending by id; a row that retention removed is absent."""
+def raws(connection: Connection, raw_ids: Sequence[int], month: datetime) -> list[StoredRaw]:
+    """These raw records, ascending by id; a row that retention removed is absent.
+
+    Args:
+        connection: Any.
+        raw_ids: All of one month's partition.
+        month: Any moment in that month: without it every month that is stored would be looked through.
+    """
     cursor = driver(connection).cursor()
     cursor.execute(
         "SELECT raw_id, received_at, stream_id, source_no, version, run_id, outcome, deleted, content_hash, media_type, "
-        "plugin_version, sealed FROM raw_record WHERE raw_id = ANY(%s) ORDER BY raw_id",
-        (list(raw_ids),),
+        "plugin_version, sealed, sealed_files FROM raw_record WHERE raw_id = ANY(%s) AND received_at >= %s AND received_at < %s ORDER BY raw_id",
+        (list(raw_ids), *month_bounds(month)),
         binary=True,
     )
     return [StoredRaw(*row) for row in cursor]
+
+
+def attachments(connection: Connection, digests: Sequence[str]) -> dict[str, bytes]:
+    """The sealed bytes of these attachments, by SHA-256; one that is not kept is absent."""
+    cursor = driver(connection).cursor()
+    cursor.execute(
+        "SELECT sha256, sealed FROM attachment WHERE sha256 = ANY(%s)", (list(digests),), binary=True
+    )
+    return dict(cursor)
+
+
+def awaits_normalizing(connection: Connection, stream_id: int, raw_id: int) -> bool:
+    """Whether that raw record is still to be read."""
+    return bool(
+        connection.execute(
+            text(
+                "SELECT EXISTS (SELECT 1 FROM normalize_work WHERE stream_id = :stream AND :raw_id = ANY(raw_ids))"
+            ),
+            {"stream": stream_id, "raw_id": raw_id},
+        ).scalar_one()
+    )
 
 
 def settle_raws(connection: Connection, rows: Sequence[tuple[int, datetime, str]]) -> None:
@@ -220,14 +262,6 @@ def stream_names(connection: Connection) -> dict[int, tuple[str, str]]:
         row.stream_id: (row.instance, row.stream)
         for row in connection.execute(text("SELECT stream_id, instance, stream FROM stream_state"))
     }
-
-
-def postpone(connection: Connection, work_id: int, until: datetime) -> None:
-    """Lets a work row wait until later, counting the try."""
-    connection.execute(
-        text("UPDATE normalize_work SET not_before = :until, attempts = attempts + 1 WHERE work_id = :id"),
-        {"until": until, "id": work_id},
-    )
 
 
 def row_dicts(rows: Any) -> list[dict[str, Any]]:

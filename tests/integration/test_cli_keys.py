@@ -9,6 +9,7 @@ import sys
 import threading
 
 import pytest
+from sqlalchemy import text
 
 from hub.cli.keys import rekey_deps
 from hub.model.report import Report
@@ -20,6 +21,7 @@ from hub.store import rekey as rows
 from tests.support.desk import PHONE, Desk, record
 
 PERSONS = 12
+LISTED = [("ab" * 32, "凭证.png", "image/png", 5)]
 FILE = "ab" * 32  # an attachment's hash
 
 
@@ -87,6 +89,11 @@ def test_after_rotating_and_reindexing_all_opens_all_is_found_and_signals_are_wh
     with desk.opened() as hub, hub.store.begin() as connection:
         sealed = hub.sealer.seal(b"photo", table="attachment", row_id=FILE)
         landing.keep_attachments(connection, [(FILE, 5, "image/png", sealed)])
+        raw_id = connection.execute(text("SELECT min(raw_id) FROM raw_record")).scalar_one()
+        connection.execute(
+            text("UPDATE raw_record SET sealed_files = :sealed WHERE raw_id = :raw_id"),
+            {"sealed": hub.intake.seal_files(LISTED, raw_id), "raw_id": raw_id},
+        )
     before = signals(desk)
     assert len(before) == PERSONS
     rotated = desk.hub("keys", "rotate", "--json")
@@ -111,6 +118,8 @@ def test_after_rotating_and_reindexing_all_opens_all_is_found_and_signals_are_wh
     with desk.opened() as hub:
         kept = bytes(desk.value("SELECT sealed FROM attachment"))
         assert hub.sealer.unseal(kept, table="attachment", row_id=FILE) == b"photo"
+        listed = bytes(desk.value("SELECT sealed_files FROM raw_record WHERE sealed_files IS NOT NULL"))
+        assert hub.intake.open_files(listed, raw_id) == LISTED
     assert desk.hub("ledger", "verify").code == 0
 
 

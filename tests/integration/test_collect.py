@@ -263,23 +263,6 @@ def test_an_ascending_source_keeps_the_position_of_the_pages_that_were_read(
     assert datetime.fromisoformat(position(deps.store)) == START + timedelta(minutes=3)
 
 
-def test_a_source_that_declares_itself_ascending_and_is_not_moves_nothing_before_its_end(
-    deps: CollectDeps, clock: ManualClock
-) -> None:
-    stream = Stream("main", order=Order.ASCENDING)
-    pages = [[record("A9", minute=9)], [record("A1", minute=1)], [record("A5", minute=5)]]
-    collect.run(deps, source(failing_after(pages[1:1] + pages[:1] + pages[1:], away()), clock, stream=stream))
-    assert datetime.fromisoformat(position(deps.store)) == START + timedelta(minutes=9)
-    windows: list[Window] = []
-
-    def empty(window: Window) -> Iterator[Page]:
-        windows.append(window)
-        return iter(())
-
-    collect.run(deps, source(empty, clock, stream=stream))
-    assert windows[0].since is not None
-
-
 def test_the_next_window_reaches_back_by_the_overlap(deps: CollectDeps, clock: ManualClock) -> None:
     windows: list[Window] = []
 

@@ -348,6 +348,7 @@ STATEMENTS = (
         media_type TEXT NOT NULL,
         plugin_version TEXT NOT NULL,
         sealed BYTEA NOT NULL,
+        sealed_files BYTEA,
         CONSTRAINT raw_record_pkey PRIMARY KEY (raw_id, received_at),
         CONSTRAINT raw_record_outcome_check CHECK (outcome IN ('stored', 'duplicate', 'quarantined', 'pending'))
     )
