@@ -20,8 +20,12 @@ _ZONED = r"(?:Z|[+-]\d{2}:\d{2})$"
 
 def models() -> dict[str, tuple[type[BaseModel], Literal["serialization", "validation"]]]:
     """File name -> model and the side from which it is described."""
+    from hub.model.case import Case
     from hub.model.config import ConfigDocument
     from hub.model.demand import Demand
+    from hub.model.inspection import Finding, Inspection
+    from hub.model.monitor import MonitorEvent
+    from hub.model.rating import Rating
     from hub.model.report import Report
     from hub.model.warning import OrderMessage, WarningMessage
     from hub.settings import HubSettings
@@ -30,6 +34,11 @@ def models() -> dict[str, tuple[type[BaseModel], Literal["serialization", "valid
         "hub-yaml": (HubSettings, "validation"),
         "config-document": (ConfigDocument, "validation"),
         "demand": (Demand, "serialization"),
+        "case": (Case, "serialization"),
+        "rating": (Rating, "serialization"),
+        "inspection": (Inspection, "serialization"),
+        "finding": (Finding, "serialization"),
+        "monitor-event": (MonitorEvent, "serialization"),
         "report": (Report, "serialization"),
         "webhook.order.created": (OrderMessage, "serialization"),
         "webhook.warning.issued": (WarningMessage, "serialization"),

@@ -28,6 +28,13 @@ _TABLES = {
     "quarantine": "pages set aside",
     "attachment": "attachments",
     "endpoint": "endpoints",
+    "case_part": "records of cases",
+    "service_case": "cases",
+    "rating": "ratings",
+    "inspection": "inspections",
+    "finding": "findings",
+    "monitor_event": "monitor events",
+    "observation_history": "former states of cases, ratings and findings",
 }
 
 

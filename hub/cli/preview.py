@@ -122,6 +122,7 @@ def _read(source: Source, stream: Stream, window: Window, preview: Preview) -> A
 
 def _count(source: Source, page: Page, preview: Preview) -> None:
     from hub.errors import RecordRejected
+    from hub.model.demand import Demand
     from hub.pipeline.landing import NORMALIZE_TIMEOUT_S
     from hub.plugins import normalize_batch
 
@@ -138,7 +139,7 @@ def _count(source: Source, page: Page, preview: Preview) -> None:
             _note(preview, page, record, str(said.code), said.message)
             continue
         preview.demands += len(said)
-        preview.types.update(str(demand.demand_type) for demand in said)
+        preview.types.update(str(one.demand_type) if isinstance(one, Demand) else one.kind for one in said)
 
 
 def _note(preview: Preview, page: Page, record: RawRecord, code: str, message: str) -> None:

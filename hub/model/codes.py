@@ -158,3 +158,184 @@ class RunState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     ABANDONED = "abandoned"
+
+
+class CentreLevel(StrEnum):
+    """县 / 乡镇（街道） / 村（社区）: the level of a service centre (R6)."""
+
+    COUNTY = "county"
+    TOWNSHIP = "township"
+    VILLAGE = "village"
+
+
+class InspectionKind(StrEnum):
+    """What kind of visit found something (R7, R18, R50)."""
+
+    WEEKLY = "weekly"  # 周督查
+    DAILY = "daily"  # 日巡查
+    ROUTINE = "routine"  # 常态化巡检
+    SELF_CHECK = "self_check"  # 窗口自查
+    WALKTHROUGH = "walkthrough"  # 社会监督员沉浸式走流程
+    VISIT = "visit"  # 领导视察、各方监督
+
+
+class CheckDomain(StrEnum):
+    """The nine domains of a checklist line (R8)."""
+
+    SUPPLY = "supply"  # 服务供给
+    SUPPORT = "support"  # 服务保障
+    CAPACITY = "capacity"  # 服务能力
+    QUALITY = "quality"  # 服务质效
+    STANDARD = "standard"  # 中心标准化建设
+    PREMISES = "premises"  # 厅容厅貌
+    ORDER = "order"  # 环境秩序
+    CIVILITY = "civility"  # 文明形象
+    SATISFACTION = "satisfaction"  # 满意度提升
+
+
+class Severity(StrEnum):
+    """How soon a finding must be put right; an emergency waits for no batch (R10)."""
+
+    AT_ONCE = "at_once"  # 立行立改
+    BY_DATE = "by_date"  # 限期整改
+    MAJOR = "major"  # 重大
+    EMERGENCY = "emergency"  # 应急
+
+
+class FindingState(StrEnum):
+    """A finding as its own sheet tells it."""
+
+    OPEN = "open"  # 待整改
+    RECTIFIED = "rectified"  # 已整改
+    CONFIRMED = "confirmed"  # 复查（交办机关）确认
+    REJECTED = "rejected"  # 复查不合格
+
+
+class Judgement(StrEnum):
+    """Whether something kept the law, or had its effect (R20)."""
+
+    YES = "yes"
+    PARTLY = "partly"
+    NO = "no"
+
+
+class PainPoint(StrEnum):
+    """焦点、难点、痛点 (R21)."""
+
+    FOCUS = "focus"
+    DIFFICULTY = "difficulty"
+    PAIN = "pain"
+
+
+class Authority(StrEnum):
+    """Whose visit or supervision it was (R50)."""
+
+    PARTY_COMMITTEE = "party_committee"  # 县委
+    GOVERNMENT = "government"  # 县政府
+    CONGRESS = "congress"  # 人大
+    CONSULTATIVE = "consultative"  # 政协
+    DISCIPLINE = "discipline"  # 纪检监察
+    AUDIT = "audit"  # 审计
+    SUPERIOR = "superior"  # 上级机关
+    OTHER = "other"
+
+
+class Trait(StrEnum):
+    """What makes a problem grave before it is one (R51, R53, R57)."""
+
+    BAD_INFLUENCE = "bad_influence"  # 影响差
+    RESISTANCE = "resistance"  # 阻力大
+    HARD_TO_COORDINATE = "hard_to_coordinate"  # 协调难
+    EMERGING = "emerging"  # 苗头性
+    TENDENCY = "tendency"  # 倾向性
+    GROUP_RISK = "group_risk"  # 群诉隐患
+    WIDE = "wide"  # 社会影响面宽
+    SENSITIVE = "sensitive"  # 热点敏感
+    KNOTTY = "knotty"  # 棘手难点
+    LATENT = "latent"  # 可能存在隐患
+
+
+class HotTopicKind(StrEnum):
+    """What the notice bids inspectors watch (article 一; R11 to R13)."""
+
+    FREQUENT = "frequent"  # 咨询建议高频事项
+    SEASONAL = "seasonal"  # 季节性高频办事事项
+    RISK = "risk"  # 可能引发投诉事项
+
+
+class CaseKind(StrEnum):
+    """办件类型."""
+
+    INSTANT = "instant"  # 即办件
+    PROMISED = "promised"  # 承诺件
+    FORWARDED = "forwarded"  # 转报件
+
+
+class CaseState(StrEnum):
+    """办件状态, mapped by each channel (domain.md §6.4)."""
+
+    DRAFT = "draft"  # 未申报
+    APPLIED = "applied"  # 已申报
+    RETURNED = "returned"  # 退回
+    CORRECTING = "correcting"  # 待补正
+    CORRECTED = "corrected"  # 补正完毕
+    ACCEPTING = "accepting"  # 受理中
+    HANDLING = "handling"  # 办理中
+    REFUSED = "refused"  # 不予受理
+    SUSPENDED = "suspended"  # 挂起
+    FINISHED = "finished"  # 结束
+
+
+class CaseResult(StrEnum):
+    """办理结果."""
+
+    NOT_ACCEPTED = "not_accepted"  # 不予受理
+    GRANTED = "granted"  # 准予
+    DENIED = "denied"  # 不予许可
+    WITHDRAWN = "withdrawn"  # 撤回
+    SENT_BACK = "sent_back"  # 退件
+    FORWARDED = "forwarded"  # 转报
+
+
+class TermUnit(StrEnum):
+    """Unit of a time limit (时限单位)."""
+
+    MINUTES = "minutes"
+    HOURS = "hours"
+    DAYS = "days"
+    WORKING_DAYS = "working_days"
+    MONTHS = "months"
+    YEARS = "years"
+
+
+class RatingLevel(IntEnum):
+    """好差评 as the national list has it; devices send codes of their own (domain.md §6.2)."""
+
+    VERY_BAD = 1  # 非常不满意
+    BAD = 2  # 不满意
+    FAIR = 3  # 基本满意
+    GOOD = 4  # 满意
+    VERY_GOOD = 5  # 非常满意
+
+
+class AnomalyType(StrEnum):
+    """异常类型 of a monitor event."""
+
+    TIME = "time"  # 时效
+    PROCESS = "process"  # 流程
+    CONTENT = "content"  # 内容
+    FEE = "fee"  # 裁量（收费）
+    RISK = "risk"  # 风险防控
+    WINDOW = "window"  # 窗口规范（视频）
+    OTHER = "other"
+
+
+class MonitorModule(StrEnum):
+    """The six modules of the eagle-eye (article 四)."""
+
+    RULES = "rules"  # 监察规则设置
+    OPERATION = "operation"  # 运行监察
+    RATING = "rating"  # 好差评监察
+    EFFICIENCY = "efficiency"  # 效能管理
+    STATISTICS = "statistics"  # 统计分析
+    LOG = "log"  # 监察日志

@@ -182,6 +182,17 @@ class Intake:
         shown[0], shown[-1] = shown[0].replace("\0", ""), shown[-1].replace("\0", "")
         return shown, dict(masked.findings)
 
+    def masked(self, words: str, known: Sequence[str]) -> str:
+        """Words with nothing personal in them.
+
+        Args:
+            known: Personal values of the same record: names, numbers.
+        """
+        shown = redact(words, known).text
+        for redactor in self._redactors:
+            shown = redactor(shown)
+        return shown
+
     def keys(self, reporter: Reporter, instance: str, token: Callable[[str, str], str] | None = None) -> Keys:
         """The search keys of a reporter.
 

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 from hub.errors import Code, RecordRejected
 from hub.model.codes import Outcome
 from hub.model.demand import Attachment, Demand
 from hub.model.ids import new_ulids
+from hub.model.observation import Observation
 from hub.model.report import Counts
+from hub.model.said import OBSERVATIONS
 from hub.pipeline.intake import Intake, Origin
 from hub.plugins import normalize_batch
 from hub.sdk.channel import Channel, RawAttachment, RawRecord, RecordProblem
@@ -38,6 +40,7 @@ class Landed:
     known: store.Known | None = None
     rewritten: bool = False
     demands: tuple[Demand, ...] = ()
+    observations: tuple[Observation, ...] = ()
     rejected: RecordRejected | RecordProblem | None = None
     demand_ids: tuple[str, ...] = ()
 
@@ -72,6 +75,7 @@ class Lander:
         self.numbers = numbers
         self.run_id = run_id
         self.plugin_version = plugin_version
+        self.kinds = tuple(kind for kind, model in OBSERVATIONS.items() if model in channel.says)
 
     def land(self, connection: Connection, records: Sequence[RawRecord], now: datetime) -> PageOutcome:
         """Writes what is new of these records, in the caller's transaction, which holds the stream's row.
@@ -151,8 +155,11 @@ class Lander:
             if isinstance(said, RecordRejected):
                 one.rejected = said
                 one.outcome = Outcome.QUARANTINED
+            elif self.kinds:
+                one.demands = tuple(each for each in said if isinstance(each, Demand))
+                one.observations = tuple(each for each in said if isinstance(each, Observation))
             else:
-                one.demands = said
+                one.demands = cast("tuple[Demand, ...]", said)
 
     def write(self, connection: Connection, landed: Sequence[Landed], now: datetime) -> None:
         """Raw bytes, demands, identities, attachments and quarantine rows of these records."""
@@ -177,6 +184,7 @@ class Lander:
         }
         if gone:
             store.mark_deleted(connection, gone, now, by=f"run {self.run_id}")
+        self.put_observations(connection, current, now, by=f"run {self.run_id}")
         fresh = [self.identity_row(one, now) for one in current if one.known is None]
         changed = [self.identity_row(one, now) for one in current if one.known is not None]
         if fresh:
@@ -222,6 +230,22 @@ class Lander:
             store.insert_demands(connection, fresh)
         if changed:
             store.replace_demands(connection, changed, by=by)
+
+    def put_observations(
+        self, connection: Connection, landed: Sequence[Landed], now: datetime, *, by: str
+    ) -> None:
+        """Writes what these records say beside demands; a record that is set aside says nothing."""
+        if not self.kinds:
+            return
+        from hub.pipeline.observing import Told, put_observations
+
+        told = [
+            Told(one.key, one.raw_id, one.observations, one.raw.deleted, one.known is None)
+            for one in landed
+            if one.outcome is Outcome.STORED
+        ]
+        if told:
+            put_observations(connection, self.intake, self.origin, told, self.kinds, now, by=by)
 
     def _raw_row(self, one: Landed, now: datetime, sealed: bytes) -> tuple[Any, ...]:
         raw = one.raw
@@ -354,7 +378,7 @@ def _no_longer_said(one: Landed, stood: Sequence[str]) -> Sequence[str]:
     """The demands that stood under the record and that it no longer says: all when it is gone, else the surplus."""
     if one.raw.deleted and not one.demands:
         return stood
-    return stood[len(one.demands) :] if one.demands else ()
+    return stood[len(one.demands) :] if one.demands or one.observations else ()
 
 
 def _standing_of(one: Landed, standing: Mapping[str, Any]) -> int:

@@ -13,6 +13,8 @@ from typing import Any
 
 from hub.errors import Code, HubError, RecordRejected, StoreError
 from hub.model.codes import Outcome
+from hub.model.demand import Demand
+from hub.model.observation import Observation
 from hub.model.report import Counts, Problem, Report
 from hub.pipeline.collect import CollectDeps, Source
 from hub.pipeline.intake import Origin
@@ -134,10 +136,12 @@ class _Waiting:
         standing = work.demand_raw_ids(
             connection, [demand_id for stands in known.values() for demand_id in stands.demand_ids]
         )
+        observed = self._observed_last(connection, list(known))
         for one in part:
             one.landed.known = known.get(one.landed.key)
-            if one.landed.outcome is Outcome.STORED and self._is_past(connection, one, standing):
-                one.landed.outcome, one.landed.demands = Outcome.DUPLICATE, ()
+            if one.landed.outcome is Outcome.STORED and self._is_past(connection, one, standing, observed):
+                one.landed.outcome = Outcome.DUPLICATE
+                one.landed.demands, one.landed.observations = (), ()
         newly_named = [one.landed for one in part if one.is_nameless and one.landed.outcome is Outcome.STORED]
         if newly_named:
             landing.upsert_identities(
@@ -152,7 +156,20 @@ class _Waiting:
             quarantined=sum(one.outcome is Outcome.QUARANTINED for one in landed),
         )
 
-    def _is_past(self, connection: Connection, one: _Waits, standing: Mapping[str, int]) -> bool:
+    def _observed_last(self, connection: Connection, keys: list[str]) -> Mapping[str, int]:
+        if not self.lander.kinds or not keys:
+            return {}
+        from hub.store.observed import last_raw_ids
+
+        return last_raw_ids(connection, self.lander.kinds, self.job.stream_id, keys)
+
+    def _is_past(
+        self,
+        connection: Connection,
+        one: _Waits,
+        standing: Mapping[str, int],
+        observed: Mapping[str, int],
+    ) -> bool:
         """Whether what stands under the record's key is newer than the record. Source: design §4, versions."""
         stands = one.landed.known
         if stands is None:
@@ -161,6 +178,8 @@ class _Waiting:
             return _is_older(one.landed, stands)
         if any(standing.get(demand_id, 0) > one.raw.raw_id for demand_id in stands.demand_ids):
             return True  # read from a later record in the meantime
+        if observed.get(one.landed.key, 0) > one.raw.raw_id:
+            return True
         return (
             stands.deleted
             and stands.raw_id > one.raw.raw_id
@@ -189,8 +208,9 @@ class _Waiting:
             landed.raw = replace(landed.raw, attachments=())
             if not one.is_nameless or landed.rejected is not None:
                 continue
-            if landed.demands:
-                landed.key = landed.demands[0].source_no
+            named_by: Sequence[Demand | Observation] = (*landed.demands, *landed.observations)
+            if named_by:
+                landed.key = named_by[0].source_no
             else:
                 landed.rejected, landed.outcome = _still_nameless(), Outcome.QUARANTINED
 
@@ -230,6 +250,7 @@ class _Waiting:
         }
         if surplus:
             landing.mark_deleted(connection, surplus, self.now, by=f"normalize {self.job.work_id}")
+        self.lander.put_observations(connection, landed, self.now, by=f"normalize {self.job.work_id}")
         for one in landed:
             if one.demand_ids and (one.known is None or one.known.demand_ids != one.demand_ids):
                 work.link_demands(connection, self.job.stream_id, one.key, one.demand_ids)

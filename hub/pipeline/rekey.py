@@ -159,7 +159,8 @@ class _Rekey:
                 if opened:
                     plains = [plain for _, plain in opened]
                     row_ids = [one.row_id for one, _ in opened]
-                    again = self.deps.sealer.seal_many(plains, table=place.table, row_ids=row_ids)
+                    bound_to = place.bound_to or place.table
+                    again = self.deps.sealer.seal_many(plains, table=bound_to, row_ids=row_ids)
                     values = [(one.key, sealed) for (one, _), sealed in zip(opened, again, strict=True)]
                     kept.rewrite_sealed(connection, place, values)
             self._count(place.table, len(opened))
@@ -248,7 +249,7 @@ class _Rekey:
     # ---- values
 
     def _open(self, place: Place, one: kept.Sealed) -> bytes:
-        return self.deps.sealer.unseal(one.sealed, table=place.table, row_id=one.row_id)
+        return self.deps.sealer.unseal(one.sealed, table=place.bound_to or place.table, row_id=one.row_id)
 
     def _reporter(self, row: DemandRow) -> tuple[bytes, Reporter]:
         plain = self.deps.sealer.unseal(row.sealed, table=_TABLE, row_id=row.demand_id)

@@ -12,10 +12,11 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from pathlib import PurePath
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from hub.errors import Code, HubError, PluginError, RecordRejected, SourceUnavailable
 from hub.model.demand import Demand
+from hub.model.observation import Observation
 from hub.sdk.channel import Channel, Page, RawRecord, Stream, Window
 
 ResultT = TypeVar("ResultT")
@@ -213,7 +214,7 @@ def _check_page(page: object, what: str) -> None:
 
 def normalize_batch(
     channel: Channel[Any], raws: Sequence[RawRecord], *, timeout_s: float
-) -> list[tuple[Demand, ...] | RecordRejected]:
+) -> list[tuple[Demand | Observation, ...] | RecordRejected]:
     """What each record says, in the order of ``raws``, or why it cannot be used; one bad record stops no other.
 
     One thread serves the whole batch, so that the boundary costs next to nothing a record. A record on which the
@@ -223,7 +224,7 @@ def normalize_batch(
     Args:
         timeout_s: Seconds that one record may take at most.
     """
-    results: list[tuple[Demand, ...] | RecordRejected] = []
+    results: list[tuple[Demand | Observation, ...] | RecordRejected] = []
     what = f"channel {channel.name} (instance {channel.ctx.instance}): normalize"
     while len(results) < len(raws):
         batch = _Batch(channel, raws[len(results) :], what)
@@ -246,15 +247,16 @@ class _Batch:
 
     def __init__(self, channel: Channel[Any], raws: Sequence[RawRecord], what: str) -> None:
         self.raws = raws
-        self.results: list[tuple[Demand, ...] | RecordRejected] = []
+        self.results: list[tuple[Demand | Observation, ...] | RecordRejected] = []
         self._channel = channel
         self._what = what
 
     def run(self) -> None:
         normalize, results = self._channel.normalize, self.results
+        demands_alone = self._channel.says == (Demand,)
         for raw in self.raws:
             try:
-                demands = tuple(normalize(raw))
+                said = tuple(normalize(raw))
             except RecordRejected as exc:
                 results.append(exc)
             except CutOff:
@@ -262,28 +264,34 @@ class _Batch:
             except BaseException as exc:  # noqa: BLE001 - the plugin boundary
                 results.append(_failed_record(exc, self._what))
             else:
-                if (
-                    len(demands) == 1 and type(demands[0]) is Demand
-                ):  # nearly always; the rest is looked at closely
-                    results.append(demands)
+                if demands_alone and len(said) == 1 and type(said[0]) is Demand:
+                    results.append(
+                        cast("tuple[Demand]", said)
+                    )  # nearly always; the rest is looked at closely
                 else:
-                    results.append(demands if raw.deleted and not demands else _judged(demands, self._what))
+                    results.append(
+                        said if raw.deleted and not said else _judged(said, self._channel, self._what)
+                    )
 
 
-def _judged(demands: tuple[Demand, ...], what: str) -> tuple[Demand, ...] | RecordRejected:
-    if not demands:
+def _judged(
+    said: tuple[object, ...], channel: Channel[Any], what: str
+) -> tuple[Demand | Observation, ...] | RecordRejected:
+    if not said:
         return RecordRejected(
-            f"{what}: the record gave no demand (expected one at least); it is set aside: mend the mapping, or let "
+            f"{what}: the record gave no demand (expected one thing at least); it is set aside: mend the mapping, or let "
             "the channel leave such records out of its pages",
             code=Code.RECORD_EMPTY,
         )
-    if not all(isinstance(demand, Demand) for demand in demands):
-        kinds = ", ".join(sorted({type(demand).__name__ for demand in demands}))
+    if not all(isinstance(one, channel.says) for one in said):
+        kinds = ", ".join(sorted({type(one).__name__ for one in said}))
+        expected = ", ".join(model.__name__ for model in channel.says)
         return RecordRejected(
-            f"{what}: gave {kinds} (expected hub.model Demand); mend the channel's normalize() and replay the record",
+            f"{what}: gave {kinds} (expected what the channel's 'says' names: {expected}); mend the channel's normalize() and replay "
+            "the record",
             code=Code.NORMALIZE_FAILED,
         )
-    return demands
+    return cast("tuple[Demand | Observation, ...]", said)
 
 
 def _failed_record(exc: BaseException, what: str) -> RecordRejected:

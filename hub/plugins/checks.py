@@ -7,6 +7,7 @@ import re
 from typing import Any, cast
 
 from hub.model.codes import Watch
+from hub.model.said import KINDS
 from hub.sdk.channel import Channel, ChannelSettings, Order, PositionKind, Stream
 from hub.sdk.notify import Notifier
 from hub.sdk.rules import RuleParams, WarningRule
@@ -25,6 +26,10 @@ def channel_faults(cls: Any) -> list[str]:
     settings = getattr(cls, "Settings", None)
     if not (isinstance(settings, type) and issubclass(settings, ChannelSettings)):
         faults.append("'Settings' is no subclass of hub.sdk.ChannelSettings")
+    says = getattr(cls, "says", None)
+    if not isinstance(says, tuple) or not says or not set(says) <= set(KINDS.values()):
+        names = ", ".join(model.__name__ for model in KINDS.values())
+        faults.append(f"'says' is no tuple with at least one of the models of hub.model.said ({names})")
     return faults + _stream_faults(getattr(cls, "streams", None))
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from hub.errors import Code
 from hub.model.codes import Watch
 from hub.model.demand import Demand
+from hub.model.observation import Observation
 
 if TYPE_CHECKING:
     from hub.sdk.context import ChannelContext
@@ -206,9 +207,10 @@ SettingsT = TypeVar("SettingsT", bound=ChannelSettings)
 class Channel(ABC, Generic[SettingsT]):
     """One kind of source system.
 
-    A channel yields raw records page by page and reads a raw record into demands. It never writes anything, never
+    A channel yields raw records page by page and reads a raw record into demands and the like. It never writes anything, never
     keeps a position, and may be built anew for every run: state between runs belongs to the hub. Names a subclass
-    sets: ``name`` (slug), ``title`` (中文), ``watch``, ``Settings``, ``streams``.
+    sets: ``name`` (slug), ``title`` (中文), ``watch``, ``Settings``, ``streams``, and ``says``: the models that `normalize` gives
+    (of `hub.model.said`), demands alone by default.
 
     Source: design decision 5; domain.md §6.1.
     """
@@ -218,6 +220,7 @@ class Channel(ABC, Generic[SettingsT]):
     watch: ClassVar[Watch]
     Settings: ClassVar[type[ChannelSettings]] = ChannelSettings
     streams: ClassVar[tuple[Stream, ...]]
+    says: ClassVar[tuple[type[Demand] | type[Observation], ...]] = (Demand,)
 
     def __init__(self, settings: SettingsT, ctx: ChannelContext) -> None:
         self.settings = settings
@@ -237,8 +240,10 @@ class Channel(ABC, Generic[SettingsT]):
         """
 
     @abstractmethod
-    def normalize(self, raw: RawRecord) -> Sequence[Demand]:
-        """What one record says. Pure: same bytes, same result; no I/O, no clock, no environment.
+    def normalize(self, raw: RawRecord) -> Sequence[Demand | Observation]:
+        """What one record says: demands, or whatever else ``says`` names; the first bears the record's number.
+
+        Pure: same bytes, same result; no I/O, no clock, no environment.
 
         Raises:
             RecordRejected: The record cannot be used; it is set aside with its bytes, code and message.

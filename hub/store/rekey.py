@@ -29,6 +29,7 @@ class Place(NamedTuple):
         key: Unique and ascending; batches go along it.
         type: Of ``key``, in PostgreSQL.
         row_id: What the value is bound to, as SQL.
+        bound_to: The name that the value is bound to beside it; the table's own when empty.
     """
 
     table: str
@@ -36,6 +37,7 @@ class Place(NamedTuple):
     key: str
     type: str
     row_id: str
+    bound_to: str = ""
 
 
 PLACES = (
@@ -44,6 +46,12 @@ PLACES = (
     Place("attachment", "sealed", "sha256", "text", "sha256"),
     Place("raw_record", "sealed", "raw_id", "bigint", "raw_id::text"),
     Place("raw_record", "sealed_files", "raw_id", "bigint", "raw_id || '/files'"),
+    *(
+        Place(table, "sealed", "observation_id", "text", "observation_id", "observation")
+        for table in ("case_part", "rating", "inspection", "finding", "monitor_event")
+    ),
+    Place("service_case", "sealed", "case_id", "text", "case_id", "observation"),
+    Place("observation_history", "sealed", "history_id", "bigint", "observation_id", "observation"),
 )
 
 

@@ -21,6 +21,7 @@ import copy
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,11 +30,12 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 
 from hub.errors import Code, RecordRejected
 from hub.model.demand import Demand
+from hub.model.observation import Observation, Personal, Prose
 from hub.plugins import channel_faults
 from hub.sdk.channel import Channel, ChannelSettings, RawRecord
 from hub.testing.factories import channel_context
 from hub.testing.purity import only_computing
-from hub.testing.reading import demands_of
+from hub.testing.reading import said_by
 
 OFFLINE_URL = "http://127.0.0.1:9"
 PLANTED_PHONE = "13900001234"
@@ -48,7 +50,7 @@ class ChannelContract:
     Attributes:
         channel: The class under test.
         samples: Folder with sample records, ``NAME.json`` (or another ending) beside ``NAME.demands.json``, the demands
-            that it must give as JSON; and ``NAME.rejected.json`` (``{"code": …}``) for one that must be set aside.
+            that it must give as JSON (whatever else it says bears its ``kind``); and ``NAME.rejected.json`` (``{"code": …}``) for one that must be set aside.
         secrets: Name -> value of the secrets that the settings name.
         personal: Field of a sample record that holds the reporter's telephone number; None where there is none.
         gaps: Name of a test of the contract -> why this channel does not keep it yet.
@@ -131,7 +133,7 @@ class ChannelContract:
         for sample, body in self._samples().items():
             expected = sample.with_suffix(".demands.json")
             if expected.exists():
-                got = [_as_json(demand) for demand in demands_of(offline, self.make_record(body))]
+                got = [_as_json(demand) for demand in said_by(offline, self.make_record(body))]
                 assert got == json.loads(expected.read_text("utf-8")), sample.name
 
     def test_every_sample_that_must_be_set_aside_is_with_the_code_beside_it(
@@ -141,7 +143,7 @@ class ChannelContract:
             expected = sample.with_suffix(".rejected.json")
             if expected.exists():
                 with pytest.raises(RecordRejected) as caught:
-                    demands_of(offline, self.make_record(body))
+                    said_by(offline, self.make_record(body))
                 assert caught.value.code == json.loads(expected.read_text("utf-8"))["code"], sample.name
 
     def test_normalizing_is_pure(self, offline: Channel[Any]) -> None:
@@ -163,11 +165,11 @@ class ChannelContract:
 
     def test_every_demand_bears_the_records_number_and_aware_times(self, offline: Channel[Any]) -> None:
         for sample, body in self._sound().items():
-            for demand in offline.normalize(self.make_record(body)):
-                assert isinstance(demand.source_no, str)
-                assert demand.source_no == demand.source_no.strip() != ""
-                for moment in (demand.submitted_at, demand.occurred_at, demand.deadline_at):
-                    assert moment is None or moment.tzinfo is not None, sample.name
+            for said in offline.normalize(self.make_record(body)):
+                assert isinstance(said.source_no, str)
+                assert said.source_no == said.source_no.strip() != ""
+                for moment in _moments(said):
+                    assert moment.tzinfo is not None, sample.name
 
     def test_no_demand_holds_the_word_null_for_nothing(self, offline: Channel[Any]) -> None:
         for sample, body in self._sound().items():
@@ -177,7 +179,7 @@ class ChannelContract:
                     for _, value in _leaves(_as_json(demand))
                     if value.strip().lower() in ("null", "none", "")
                 ]
-                optional = [word for word in words if word or demand.title]
+                optional = [word for word in words if word or getattr(demand, "title", None)]
                 assert optional == [], sample.name
 
     def test_the_reporters_number_stands_in_sealed_fields_alone(self, offline: Channel[Any]) -> None:
@@ -189,10 +191,10 @@ class ChannelContract:
                 spoilt = json.dumps({**fields, self.personal: PLANTED_PHONE}).encode()
                 for demand in offline.normalize(self.make_record(spoilt)):
                     open_part = {
-                        name: value for name, value in _as_json(demand).items() if name not in _SEALED
+                        name: value for name, value in _as_json(demand).items() if name not in _sealed(demand)
                     }
                     assert PLANTED_PHONE not in json.dumps(open_part)
-                    planted += PLANTED_PHONE in json.dumps(_as_json(demand)["reporter"])
+                    planted += PLANTED_PHONE in json.dumps(_as_json(demand))
         assert planted, f"no sample's {self.personal!r} reached the reporter"
 
     # --- dirty bytes ---------------------------------------------------------------------------------------------
@@ -218,7 +220,7 @@ class ChannelContract:
     )
     def test_bytes_that_are_no_record_are_set_aside(self, offline: Channel[Any], body: bytes) -> None:
         with pytest.raises(RecordRejected) as caught:
-            demands_of(offline, self.make_record(body))
+            said_by(offline, self.make_record(body))
 
         assert caught.value.code is not Code.NORMALIZE_FAILED, caught.value.message
 
@@ -314,7 +316,7 @@ class ChannelContract:
 
     def _said(self, channel: Channel[Any], body: bytes) -> object:
         try:
-            return [_as_json(demand) for demand in demands_of(channel, self.make_record(body))]
+            return [_as_json(demand) for demand in said_by(channel, self.make_record(body))]
         except RecordRejected as exc:
             return exc.code
 
@@ -331,7 +333,7 @@ class ChannelContract:
 
     def _rejection(self, channel: Channel[Any], body: bytes) -> RecordRejected | None:
         try:
-            demands_of(channel, self.make_record(body))
+            said_by(channel, self.make_record(body))
         except RecordRejected as exc:
             return exc
         return None
@@ -342,10 +344,35 @@ def _json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-def _as_json(demand: Demand) -> dict[str, Any]:
-    dumped: dict[str, Any] = demand.model_dump(mode="json", exclude_defaults=True)
+def _as_json(said: Demand | Observation) -> dict[str, Any]:
+    dumped: dict[str, Any] = said.model_dump(mode="json", exclude_defaults=True)
+    if isinstance(said, Observation):
+        return {"kind": said.kind, **dumped}
     dumped.setdefault("reporter", {})
     return dumped
+
+
+def _sealed(said: Demand | Observation) -> frozenset[str]:
+    """Fields of which nothing stands in plain in the store, or only a masked copy."""
+    if not isinstance(said, Observation):
+        return _SEALED
+    return frozenset(
+        name
+        for name, field in type(said).model_fields.items()
+        if any(isinstance(mark, Personal | Prose) for mark in field.metadata)
+    )
+
+
+def _moments(value: object) -> Iterator[datetime]:
+    """Every time in what a record says."""
+    if isinstance(value, datetime):
+        yield value
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _moments(getattr(value, name))
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from _moments(one)
 
 
 def _leaves(value: object, path: str = "") -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hub.errors import HubError, RecordRejected
 from hub.model.demand import Demand
+from hub.model.observation import Observation
 from hub.plugins import guarded_pages, normalize_batch
 from hub.sdk.channel import Channel, Order, Page, PositionKind, RawRecord, Stream, Window
 
@@ -107,7 +108,7 @@ class Reader:
             )
 
 
-def demands_of(channel: Channel[Any], raw: RawRecord) -> tuple[Demand, ...]:
+def said_by(channel: Channel[Any], raw: RawRecord) -> tuple[Demand | Observation, ...]:
     """What one record says, through the hub's own boundary.
 
     Raises:
@@ -117,3 +118,8 @@ def demands_of(channel: Channel[Any], raw: RawRecord) -> tuple[Demand, ...]:
     if isinstance(said, RecordRejected):
         raise said
     return said
+
+
+def demands_of(channel: Channel[Any], raw: RawRecord) -> tuple[Demand, ...]:
+    """The demands among what one record says; raises as `said_by`."""
+    return tuple(one for one in said_by(channel, raw) if isinstance(one, Demand))

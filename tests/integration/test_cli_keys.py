@@ -7,20 +7,34 @@ import signal
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
 
 from hub.cli.keys import rekey_deps
+from hub.model.case import Case
+from hub.model.codes import InspectionKind, Watch
+from hub.model.demand import Reporter
+from hub.model.inspection import Finding
 from hub.model.report import Report
 from hub.pipeline import evaluate, rekey
-from hub.pipeline.intake import read_personal
+from hub.pipeline.intake import Origin, read_personal
+from hub.pipeline.observing import Told, put_observations
 from hub.seal import key_id_of
 from hub.store import landing, work
 from hub.store import rekey as rows
 from tests.support.desk import PHONE, Desk, record
 
 PERSONS = 12
+SEEN = Finding(
+    source_no="F1",
+    inspection_kind=InspectionKind.DAILY,
+    found_at=datetime(2026, 11, 20, tzinfo=UTC),
+    text="张三离岗",
+    person="张三",
+)
+PART = Case(source_no="P1", case_no="C1", applicant=Reporter(name="李四"))
 LISTED = [("ab" * 32, "凭证.png", "image/png", 5)]
 FILE = "ab" * 32  # an attachment's hash
 
@@ -94,6 +108,18 @@ def test_after_rotating_and_reindexing_all_opens_all_is_found_and_signals_are_wh
             text("UPDATE raw_record SET sealed_files = :sealed WHERE raw_id = :raw_id"),
             {"sealed": hub.intake.seal_files(LISTED, raw_id), "raw_id": raw_id},
         )
+        put_observations(
+            connection,
+            hub.intake,
+            Origin(1, "portal", "portal", Watch.INSIGHT),
+            [
+                Told("F1", raw_id, [SEEN], deleted=False, is_new=True),
+                Told("P1", raw_id, [PART], deleted=False, is_new=True),
+            ],
+            ["case", "finding"],
+            hub.clock.now(),
+            by="test",
+        )
     before = signals(desk)
     assert len(before) == PERSONS
     rotated = desk.hub("keys", "rotate", "--json")
@@ -120,6 +146,12 @@ def test_after_rotating_and_reindexing_all_opens_all_is_found_and_signals_are_wh
         assert hub.sealer.unseal(kept, table="attachment", row_id=FILE) == b"photo"
         listed = bytes(desk.value("SELECT sealed_files FROM raw_record WHERE sealed_files IS NOT NULL"))
         assert hub.intake.open_files(listed, raw_id) == LISTED
+    for group, number, words in (("finding", "F1", "张三"), ("case", "C1", "李四")):
+        shown = desk.hub(group, "show", number, "--reveal", "--purpose", "look", "--json")
+        assert shown.code == 0
+        assert words in json.dumps(shown.document["personal"], ensure_ascii=False)
+        assert words not in desk.hub(group, "show", number).out
+        assert number in desk.hub(group, "list").out
     assert desk.hub("ledger", "verify").code == 0
 
 

@@ -20,6 +20,7 @@ from hub.scheduler import Scheduler, run_once
 from hub.store import quarantine
 from hub.store.engine import Store
 from hub.store.figures import FigureReader
+from hub.store.migrate import HEAD
 from tests.db import NOW
 from tests.support.hubs import county_hub, scripted_hub
 from tests.support.left_out import find_program
@@ -116,7 +117,7 @@ def test_a_county_s_day_gives_every_metric_of_the_catalog_figures_that_the_table
         assert total(samples, "hub_database_size_bytes") > 1_000_000
         assert total(samples, "hub_loop_up") == 0  # a scheduler that was not started
         assert total(samples, "hub_loop_passes_total") == 0
-        assert one(samples, "hub_build_info", version="0.1.0", sdk="1.0", schema="0001") == 1
+        assert one(samples, "hub_build_info", version="0.1.0", sdk="1.0", schema=HEAD) == 1
 
 
 EXPECTED = {

@@ -11,6 +11,7 @@ from hub.clock import Clock
 from hub.errors import Code, RecordRejected
 from hub.model.codes import DemandType, Watch
 from hub.model.demand import Demand, Reporter
+from hub.model.observation import Observation
 from hub.pipeline.collect import Source
 from hub.sdk.channel import Channel, ChannelSettings, Page, RawRecord, Stream, Window
 from hub.sdk.context import ChannelContext
@@ -55,7 +56,7 @@ class ScriptedChannel(Channel[ChannelSettings]):
     def pages(self, stream: Stream, window: Window) -> Iterator[Page]:
         return self.script(window)
 
-    def normalize(self, raw: RawRecord) -> Sequence[Demand]:
+    def normalize(self, raw: RawRecord) -> Sequence[Demand | Observation]:
         read = json.loads(raw.body)
         if read.get("bad"):
             raise RecordRejected("field 'bad' is set (expected none)", code=Code.FIELD_INVALID, field="bad")

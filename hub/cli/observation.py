@@ -1,0 +1,230 @@
+"""`hub case | rating | inspection | finding | monitor`, each `list | show`: what channels tell beside demands, masked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from hub.cli.door import Limit, Purpose, Reveal, door_of, purpose_of
+
+
+class _Kind(NamedTuple):
+    """One group of commands.
+
+    Attributes:
+        kind: As `hub.model.said` names it.
+        words: What it is, for the help.
+        columns: Heading -> column, for the list.
+        whole: Headings of columns that never wrap.
+    """
+
+    kind: str
+    words: str
+    columns: Mapping[str, str]
+    whole: Sequence[str]
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "case": _Kind(
+        "case",
+        "Cases 办件: what somebody applied for, step by step.",
+        {
+            "case": "case_no",
+            "applied": "applied_at",
+            "state": "state",
+            "due": "due_at",
+            "item": "item_name",
+            "unit": "organisation",
+        },
+        ("case", "applied", "state", "due"),
+    ),
+    "rating": _Kind(
+        "rating",
+        "Ratings 评价（好差评）: what somebody thought of a service.",
+        {
+            "rating": "source_no",
+            "rated": "rated_at",
+            "level": "level",
+            "case": "case_no",
+            "unit": "organisation",
+            "words": "text",
+        },
+        ("rating", "rated", "level"),
+    ),
+    "inspection": _Kind(
+        "inspection",
+        "Inspections 督查巡查, walk-throughs and visits, planned or done.",
+        {
+            "inspection": "source_no",
+            "kind": "inspection_kind",
+            "planned": "planned_on",
+            "began": "began_at",
+            "level": "level",
+            "centre": "centre",
+            "failed": "lines_failed",
+        },
+        ("inspection", "kind", "planned", "began"),
+    ),
+    "finding": _Kind(
+        "finding",
+        "Findings 巡查发现: what was found wrong, and what became of it.",
+        {
+            "finding": "source_no",
+            "found": "found_at",
+            "state": "state",
+            "severity": "severity",
+            "unit": "organisation",
+            "words": "text",
+        },
+        ("finding", "found", "state"),
+    ),
+    "monitor": _Kind(
+        "monitor_event",
+        "Monitor events 监察事件 of the eagle-eye's own rules and cameras.",
+        {
+            "event": "source_no",
+            "occurred": "occurred_at",
+            "level": "level",
+            "anomaly": "anomaly",
+            "case": "case_no",
+            "unit": "organisation",
+            "reason": "reason",
+        },
+        ("event", "occurred", "level"),
+    ),
+}
+Number = Annotated[str, typer.Argument(metavar="NO", help="From the list of the same name.")]
+_BESIDE = ("id", "deleted", "watch", "stream_id", "record_key", "raw_id")
+_LISTS = ("steps", "suspensions", "corrections", "hot_topics", "step_grades")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the groups."""
+    for name, kind in _KINDS.items():
+        group = typer.Typer(no_args_is_help=True)
+        group.command("list")(_lister(name, kind))
+        group.command("show")(_shower(name, kind))
+        app.add_typer(group, name=name, help=kind.words)
+
+
+def _lister(name: str, kind: _Kind) -> Any:
+    def list_observations(
+        ctx: typer.Context,
+        channel: Annotated[
+            str | None,
+            typer.Option(
+                "--channel", metavar="NAME", help="Only this channel's, by its configured name or its kind."
+            ),
+        ] = None,
+        case_no: Annotated[
+            str | None, typer.Option("--case", metavar="NO", help="Only of the case with this number.")
+        ] = None,
+        limit: Limit = 20,
+    ) -> None:
+        door = door_of(ctx)
+        from hub.cli import out
+        from hub.store import observed
+
+        with door.hub() as hub, hub.store.begin() as connection:
+            found = observed.listed(connection, kind.kind, channel=channel, case_no=case_no, limit=limit)
+
+        def tell() -> None:
+            if not found:
+                out.say(
+                    f"No {name} fits."
+                    if channel or case_no
+                    else f"No {name} yet: `hub channel list` shows what is collected."
+                )
+                return
+            out.table(
+                list(kind.columns),
+                [
+                    [
+                        "已删除" if one["deleted"] and column == "state" else one[column]
+                        for column in kind.columns.values()
+                    ]
+                    for one in found
+                ],
+                whole=kind.whole,
+            )
+
+        door.answer({f"{kind.kind}s": found}, tell)
+
+    list_observations.__doc__ = (
+        f"{kind.words.partition(':')[0]}, the latest received first; nothing personal is shown."
+    )
+    return list_observations
+
+
+def _shower(name: str, kind: _Kind) -> Any:
+    def show(
+        ctx: typer.Context,
+        number: Number,
+        reveal: Reveal = False,
+        purpose: Purpose = None,
+    ) -> None:
+        door = door_of(ctx)
+        stated = purpose_of(reveal, purpose)
+        from hub.cli.reveal import log_first
+        from hub.model.said import OBSERVATIONS
+        from hub.pipeline.observing import unseal
+        from hub.store import observed
+
+        with door.hub() as hub:
+            with hub.store.begin() as connection:
+                found, sealed = observed.found(connection, kind.kind, number)
+                found["changes"] = observed.former(connection, kind.kind, found["id"])
+            whole: dict[str, Any] | None = None
+            if stated is not None:
+                log_first(hub, f"{kind.kind}.reveal", f"{kind.kind} {found['id']}", stated)
+                opened = unseal(hub.sealer, OBSERVATIONS[kind.kind], sealed, found["id"])
+                whole = opened.model_dump(mode="json", exclude_defaults=True)
+        door.answer(
+            {kind.kind: found, **({"personal": whole} if whole is not None else {})},
+            lambda: _tell(found, whole),
+        )
+
+    show.__doc__ = f"Show one {name} as it stands; persons and what was written in full only with --reveal."
+    return show
+
+
+def _tell(found: Mapping[str, Any], whole: Mapping[str, Any] | None) -> None:
+    from hub.cli import out
+
+    out.fields(
+        [("id", found["id"])]
+        + [
+            (name.replace("_", " "), value)
+            for name, value in found.items()
+            if name not in (*_BESIDE, *_LISTS) and value != 0
+        ]
+        + [("deleted 已删除", found["deleted"] or None)]
+    )
+    for name in _LISTS:
+        for one in found.get(name) or ():
+            out.say(
+                f"{name.rstrip('s').replace('_', ' ')}: "
+                + ", ".join(f"{key.replace('_', ' ')} {_told(value)}" for key, value in one.items())
+            )
+    if whole is None:
+        out.say(
+            "Persons and words in full are sealed: --reveal --purpose 'why' shows them, and that is written down."
+        )
+        return
+    out.say()
+    out.fields([(name.replace("_", " "), value) for name, value in whole.items()])
+
+
+def _told(value: object) -> object:
+    """A value within a step, its times as everywhere else in the county's zone."""
+    from hub.cli import out
+
+    if isinstance(value, str) and len(value) >= 19 and value[10:11] == "T":
+        try:
+            return out.moment(datetime.fromisoformat(value))
+        except ValueError:
+            return value
+    return value
