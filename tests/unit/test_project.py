@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,32 @@ def test_every_dependency_of_the_hub_and_its_channels_is_pinned(pinned):
         for requirement in (requirement for group in groups for requirement in group):
             name = normalized(re.split(r"[^\w.-]", requirement)[0])
             assert name in names or name == "weisu-hub", f"{name}: run `make pins`"
+
+
+def imported_modules(*folders):
+    """The top-level modules that the code below these folders imports, and the wheel whose files alone are used."""
+    source = "\n".join(
+        path.read_text("utf-8") for folder in folders for path in (ROOT / folder).rglob("*.py")
+    )
+    imported = set(re.findall(r"^ *(?:from|import) (\w+)", source, flags=re.M))
+    return imported | set(re.findall(r"^_WHEEL = \"(\w+)\"", source, flags=re.M))
+
+
+@pytest.mark.parametrize(
+    ("group", "folders"),
+    [
+        pytest.param(PYPROJECT["project"]["dependencies"], ["hub"], id="core"),
+        pytest.param(PYPROJECT["project"]["optional-dependencies"]["demo"], ["hub/county"], id="demo"),
+    ],
+)
+def test_what_every_county_must_install_is_imported_by_the_hub_itself(group, folders):
+    modules: dict[str, set[str]] = {}
+    for module, distributions in packages_distributions().items():
+        for distribution in distributions:
+            modules.setdefault(normalized(distribution), set()).add(module)
+    names = {normalized(re.split(r"[^\w.-]", requirement)[0]) for requirement in group}
+    imported = imported_modules(*folders)
+    assert sorted(name for name in names if not modules.get(name, {name}) & imported) == []
 
 
 def test_no_dependency_is_pinned_in_the_projects_themselves():
