@@ -1,7 +1,8 @@
 """The figures behind the metrics: what stands now, and totals of what ever happened, in one snapshot of the database.
 
 What stands now is counted through indexes that hold only what is open; totals come from `hub.store.growing`. Neither costs
-more as years go by. Labels are names that configuration and code give (instances, rules, organisations, codes): never a person's.
+more as years go by, nor in a process that has just begun. Labels are names that configuration and code give (instances, rules,
+organisations, codes): never a person's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, text
 
 from hub.store import gate
 from hub.store.engine import Store
-from hub.store.growing import Growing, Labels, Question, Values
+from hub.store.growing import SLICE, Growing, Labels, Question, Values, kept_rows, may_keep
 
 Figures = Mapping[str, Mapping[Labels, Values]]
 """Name -> label values -> figures; which figures is said beside each name in `TOTALS` and `STANDING`."""
@@ -45,12 +46,12 @@ TOTALS = (
         sql="SELECT step, instance, stream, state, count(*), sum(collected), sum(stored), sum(duplicate), sum(quarantined), "
         "sum(pending), sum(extract(epoch FROM finished_at - started_at)), extract(epoch FROM max(finished_at)), "
         "extract(epoch FROM max(started_at)) FROM run WHERE {rows} GROUP BY 1, 2, 3, 4",
+        table="run",
         id="run_id",
         upto=_upto("run", "run_id", "started_at"),
         least=0,
         # A record that was set aside or waits still moves from one outcome of its run to another.
         final="(finished_at IS NOT NULL AND pending = 0 AND quarantined = 0)",
-        table="run",
         largest=frozenset({7, 8}),
     ),
     # Figures: as `_buckets`, over `ATTEMPT_BUCKETS_S`.
@@ -59,6 +60,7 @@ TOTALS = (
         labels=2,  # outcome, code
         sql=f"SELECT outcome, code, {_buckets('duration_ms / 1000.0', ATTEMPT_BUCKETS_S)} FROM delivery_attempt "
         "WHERE {rows} GROUP BY 1, 2",
+        table="delivery_attempt",
         id="attempt_id",
         upto=_upto("delivery_attempt", "attempt_id", "started_at"),
         least=0,
@@ -72,6 +74,7 @@ TOTALS = (
         "FROM delivery_attempt a JOIN outbox o USING (message_id) WHERE a.outcome = 'delivered' AND {rows} AND NOT EXISTS "
         "(SELECT 1 FROM delivery_attempt b WHERE b.message_id = a.message_id AND b.outcome = 'delivered' "
         "AND b.attempt_id < a.attempt_id)) d GROUP BY 1",
+        table="delivery_attempt",
         id="attempt_id",
         upto=_upto("delivery_attempt", "attempt_id", "started_at"),
         least=0,
@@ -81,6 +84,7 @@ TOTALS = (
         "signals",
         labels=1,  # rule
         sql="SELECT rule_id, count(*) FROM signal WHERE {rows} GROUP BY 1",
+        table="signal",
         id="signal_id",
         upto=_upto("signal", "signal_id", "first_seen_at"),
         least="",
@@ -95,6 +99,7 @@ TOTALS = (
         "(SELECT submitted_at, received_at FROM demand WHERE demand_id = ANY(s.demand_ids) AND received_at <= w.issued_at "
         "ORDER BY received_at DESC LIMIT 1) d CROSS JOIN LATERAL "
         "(VALUES ('submitted', d.submitted_at), ('received', d.received_at)) AS t (since, at) WHERE {rows}) x GROUP BY 1, 2",
+        table="warning",
         id="warning_id",
         upto=_upto("warning", "warning_id", "issued_at"),
         least="",
@@ -104,6 +109,7 @@ TOTALS = (
         "warnings_issued",
         labels=1,  # rule
         sql="SELECT rule_id, count(*) FROM warning WHERE {rows} GROUP BY 1",
+        table="warning",
         id="warning_id",
         upto=_upto("warning", "warning_id", "issued_at"),
         least="",
@@ -113,6 +119,7 @@ TOTALS = (
         "orders",
         labels=1,  # organisation
         sql="SELECT organisation, count(*) FROM orders WHERE {rows} GROUP BY 1",
+        table="orders",
         id="order_id",
         upto=_upto("orders", "order_id", "created_at"),
         least="",
@@ -171,10 +178,10 @@ STANDING: Mapping[str, tuple[int, str]] = {
 class FigureReader:
     """Reads all figures of one database; one object may serve several threads, one after the other."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, slice_rows: int = SLICE) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._totals = [Growing(question) for question in TOTALS]
+        self._totals = [Growing(question, slice_rows=slice_rows) for question in TOTALS]
 
     def read(self, now: datetime) -> dict[str, dict[Labels, Values]]:
         """Every figure, all of one moment.
@@ -185,19 +192,40 @@ class FigureReader:
         Raises:
             StoreUnavailable, StoreError: The database did not answer, within half a minute a statement.
         """
-        with self._lock, self._store.begin() as connection:
-            # One snapshot, so that what waits and what is done never count the same record twice.
-            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
-            connection.execute(text(_STATEMENT_LIMIT))
-            found = {
-                question.name: totals.read(connection, now)
-                for question, totals in zip(TOTALS, self._totals, strict=True)
-            }
-            for name, (labels, statement) in STANDING.items():
-                found[name] = _standing(connection, labels, statement)
-            found["positions"] = _positions(connection)
-            found["circuits"] = _circuits(connection)
-            return found
+        with self._lock:
+            self._advance(now)
+            with self._store.begin() as connection:
+                # One snapshot, so that what waits and what is done never count the same record twice.
+                connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+                connection.execute(text(_STATEMENT_LIMIT))
+                found = {one.question.name: one.read(connection) for one in self._totals}
+                for name, (labels, statement) in STANDING.items():
+                    found[name] = _standing(connection, labels, statement)
+                found["positions"] = _positions(connection)
+                found["circuits"] = _circuits(connection)
+                return found
+
+    def advance(self, now: datetime) -> None:
+        """Takes what has settled into the kept totals, so that no later reading counts it; raises as `read` does."""
+        with self._lock:
+            self._advance(now)
+
+    def _advance(self, now: datetime) -> None:
+        with self._store.begin() as connection:
+            keep = may_keep(connection)
+            kept = kept_rows(connection)
+        for one in self._totals:
+            stored = kept.get(one.question.kept_as)
+            # What is written down is what counts, but for a process that may not write and has counted on by itself.
+            if stored is not None and (keep or one.kept.upto < stored.upto):
+                one.kept = stored
+            done = not one.due(now)
+            while (
+                not done
+            ):  # each slice stands by itself: a process that dies here leaves the next one less to do
+                with self._store.begin() as connection:
+                    connection.execute(text(_STATEMENT_LIMIT))
+                    done = one.advance(connection, now, keep=keep)
 
 
 def standing(connection: Connection, name: str) -> dict[Labels, Values]:

@@ -530,3 +530,14 @@ number_series = Table(
     Column("last", BigInteger, nullable=False),
     comment="running numbers of demands, warnings and orders; blocks are taken outside the work's transaction",
 )
+
+figure_total = Table(
+    "figure_total",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("upto", JSONB, nullable=False),
+    Column("totals", JSONB, nullable=False),
+    Column("open", JSONB, nullable=False),
+    _moment("settled_at", nullable=True),
+    comment="counters over tables that grow: all rows up to an id, counted once (P9)",
+)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +21,8 @@ from hub.runtime.hub import Hub
 from hub.scheduler import Scheduler, run_once
 from hub.store import quarantine
 from hub.store.engine import Store
-from hub.store.figures import FigureReader
+from hub.store.figures import TOTALS, FigureReader
+from hub.store.growing import Growing, kept_rows
 from hub.store.migrate import HEAD
 from tests.db import NOW
 from tests.support.hubs import county_hub, scripted_hub
@@ -276,9 +279,110 @@ def test_a_scrape_reads_no_more_rows_with_a_long_history_than_with_a_short_one(s
     assert read[20] < 500
 
 
+def totals(reader: FigureReader, now: datetime) -> dict[str, object]:
+    """What a reader tells of the tables that grow."""
+    found = reader.read(now)
+    return {question.name: found[question.name] for question in TOTALS}
+
+
+def test_the_first_scrape_of_a_new_process_reads_only_what_came_after_the_totals_that_are_kept(
+    store: Store,
+) -> None:
+    read: dict[int, int] = {}
+    for days in (2, 20):
+        _clear(store)
+        _history(store, days, NOW)
+        with store.connect() as connection:
+            connection.execute(text("ANALYZE"))
+        told = totals(FigureReader(store), NOW)
+        before = rows_read(store)
+        assert totals(FigureReader(store), NOW + timedelta(minutes=1)) == told
+        read[days] = rows_read(store) - before
+    assert told["orders"] == {("office",): [20 * 288.0]}
+    assert read[20] <= read[2] + 50
+    assert read[20] < 500
+
+
+def test_a_hub_that_was_never_scraped_keeps_its_totals_all_the_same(plain_hub: Hub) -> None:
+    _history(plain_hub.store, 20, NOW)
+    scheduler = Scheduler(plain_hub)
+    scheduler.start()
+    try:
+        upkeep = next(loop for loop in scheduler.loops if loop.name == "upkeep")
+        until = time.monotonic() + 30
+        while not upkeep.passes and time.monotonic() < until:
+            time.sleep(0.02)
+    finally:
+        scheduler.stop()
+    with plain_hub.store.begin() as connection:
+        kept = kept_rows(connection)[TOTALS[0].kept_as]
+    assert sum(values[0] for values in kept.totals.values()) == 20 * 288
+
+
+def test_a_long_history_is_counted_in_slices_and_a_process_that_dies_leaves_the_next_one_less_to_do(
+    store: Store,
+) -> None:
+    _history(store, 3, NOW)
+    whole = totals(FigureReader(store), NOW)
+    with store.begin() as connection:
+        connection.execute(text("TRUNCATE figure_total"))
+    runs = Growing(TOTALS[0], slice_rows=100)
+    for _ in range(2):  # the process dies here
+        with store.begin() as connection:
+            assert not runs.advance(connection, NOW)
+    with store.begin() as connection:
+        (kept,) = kept_rows(connection).values()
+    assert sum(values[0] for values in kept.totals.values()) == 200
+    assert totals(FigureReader(store, slice_rows=100), NOW) == whole
+
+
+def test_two_processes_that_count_at_once_count_every_row_once(store: Store) -> None:
+    _history(store, 3, NOW)
+    whole = totals(FigureReader(store), NOW)
+    with store.begin() as connection:
+        connection.execute(text("TRUNCATE figure_total"))
+    readers = [FigureReader(store, slice_rows=50) for _ in range(3)]
+    with ThreadPoolExecutor(len(readers)) as threads:
+        assert list(threads.map(lambda reader: totals(reader, NOW), readers)) == [whole] * 3
+
+
+def test_totals_outlive_the_rows_that_retention_removes(store: Store) -> None:
+    _history(store, 3, NOW)
+    told = FigureReader(store).read(NOW)["attempts"]
+    with store.begin() as connection:
+        connection.execute(text("DELETE FROM delivery_attempt"))
+    assert FigureReader(store).read(NOW + timedelta(hours=1))["attempts"] == told
+
+
+def test_an_account_that_may_only_read_counts_for_itself(store: Store, database_url: str) -> None:
+    _history(store, 2, NOW)
+    scheme, _, rest = database_url.partition("://")
+    with store.begin() as connection:
+        connection.execute(text("DROP ROLE IF EXISTS onlooker"))
+        connection.execute(text("CREATE ROLE onlooker LOGIN PASSWORD 'onlooker'"))
+        connection.execute(text("GRANT SELECT ON ALL TABLES IN SCHEMA public TO onlooker"))
+    onlooker = Store(f"{scheme}://onlooker:onlooker@{rest.partition('@')[2]}")
+    try:
+        reader = FigureReader(onlooker, slice_rows=100)
+        told = totals(reader, NOW)
+        before = rows_read(store)
+        assert totals(reader, NOW + timedelta(seconds=15)) == told
+        assert rows_read(store) - before < 500
+        with store.begin() as connection:
+            assert kept_rows(connection) == {}
+        assert told == totals(FigureReader(store), NOW)
+    finally:
+        onlooker.close()
+        with store.begin() as connection:
+            connection.execute(text("DROP OWNED BY onlooker"))
+            connection.execute(text("DROP ROLE onlooker"))
+
+
 def _clear(store: Store) -> None:
     with store.begin() as connection:
-        connection.execute(text("TRUNCATE run, outbox, delivery_attempt, orders, warning, signal CASCADE"))
+        connection.execute(
+            text("TRUNCATE run, outbox, delivery_attempt, orders, warning, signal, figure_total CASCADE")
+        )
 
 
 def test_what_commits_late_under_a_smaller_id_is_counted_all_the_same(store: Store) -> None:
