@@ -37,7 +37,7 @@ COMMANDS: dict[str, Entry] = {
     "exporter": Entry("serve", _RUN, "Serve metrics from the hub's database."),
     "run": Entry("run", _RUN, "Runs of the pipeline's steps: list, show, once."),
     "channel": Entry("channel", _RUN, "Channels 渠道: list, check, run."),
-    "demand": Entry("demand", _LOOK, "Demands 诉求: list, show."),
+    "demand": Entry("demand", _LOOK, "Demands 诉求: list, show, reevaluate."),
     "case": Entry("observation", _LOOK, "Cases 办件: list, show."),
     "rating": Entry("observation", _LOOK, "Ratings 评价（好差评）: list, show."),
     "inspection": Entry("observation", _LOOK, "Inspections 督查巡查: list, show."),

@@ -1,4 +1,4 @@
-"""`hub demand list | show`: demands 诉求, masked; identities for a stated purpose only."""
+"""`hub demand list | show | reevaluate`: demands 诉求, masked; identities for a stated purpose only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hub.cli.door import Limit, Purpose, Reveal, door_of, purpose_of
+from hub.cli.reevaluate import reevaluate
 from hub.model.codes import DemandType
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True)
     group.command("list")(list_demands)
     group.command("show")(show)
+    group.command("reevaluate")(reevaluate)
     app.add_typer(group, name="demand", help="Demands 诉求: what citizens said, brought into one schema.")
 
 

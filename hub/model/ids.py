@@ -28,6 +28,11 @@ def new_ulids(count: int, now_ms: int | None = None) -> list[str]:
     return [_encode(first + step) for step in range(count)]
 
 
+def first_ulid(now_ms: int) -> str:
+    """The least ULID of that millisecond: all that were made before it are less, none that is made from then on is."""
+    return _encode(now_ms << 80)
+
+
 def _encode(number: int) -> str:
     pairs = _PAIRS
     return "".join(

@@ -7,7 +7,7 @@ stand; one that hung rests before it is tried again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,10 +21,10 @@ from hub.model.report import Problem, Report
 from hub.model.warning import SignalDraft, SignalView
 from hub.pipeline import episodes
 from hub.pipeline.deps import PipelineDeps, logged
-from hub.plugins import guard
+from hub.plugins import RuleEntry, guard
 from hub.sdk.gate import BreakerPolicy
 from hub.sdk.rules import AffectedKey, WarningRule
-from hub.store import config, signals, warnings, work
+from hub.store import config, reach, signals, warnings, work
 from hub.store.chain import write_audit
 from hub.store.config import RuleSetting
 from hub.store.engine import Connection
@@ -142,6 +142,8 @@ class _Judge:
         """The enabled rules that this work waits for, with their stored parameters; the others' work waits on."""
         installed = self.deps.plugins.rules
         wanted = self.jobs[0].rule_ids
+        if wanted is None:
+            reach.note(self.connection, self.now, judging(installed, settings))
         rules: dict[str, WarningRule] = {}
         for rule_id in sorted(installed if wanted is None else wanted):
             setting = settings.get(rule_id, RuleSetting())
@@ -268,6 +270,15 @@ class _Judge:
         self.tally.problems[rule_id] = Problem(
             where=f"rule {rule_id}", code=str(exc.code), message=exc.message
         )
+
+
+def judging(installed: Mapping[str, RuleEntry], settings: Mapping[str, RuleSetting]) -> dict[str, str]:
+    """Rule id -> version of the rules that judge what is new: installed, and not disabled."""
+    return {
+        rule_id: entry.cls.version
+        for rule_id, entry in sorted(installed.items())
+        if settings.get(rule_id, RuleSetting()).enabled
+    }
 
 
 def ready_rule(deps: PipelineDeps, rule_id: str, setting: RuleSetting) -> WarningRule:

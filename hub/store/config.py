@@ -18,7 +18,7 @@ from hub.sdk.notify import Endpoint
 from hub.sdk.rules import RuleParams, WarningRule
 from hub.seal import Sealer
 from hub.store import endpoints as endpoint_store
-from hub.store import work
+from hub.store import reach, work
 from hub.store.chain import Digest, canonical, write_audit
 from hub.store.tables import config_version, endpoint, organisation, routing_rule, rule_params
 
@@ -174,6 +174,9 @@ def apply(
     changed = _write_rules(connection, settings, author, now)
     if changed:
         work.enqueue_all_demands(connection, changed)
+        reach.all_waits(
+            connection, {rule_id: rules[rule_id].version for rule_id in changed if rule_id in rules}
+        )
     write_audit(
         connection,
         digest,

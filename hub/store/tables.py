@@ -541,3 +541,15 @@ figure_total = Table(
     _moment("settled_at", nullable=True),
     comment="counters over tables that grow: all rows up to an id, counted once (P9)",
 )
+
+rule_reach = Table(
+    "rule_reach",
+    metadata,
+    Column("rule_id", Text, primary_key=True),
+    Column("rule_version", Text, nullable=False),
+    Column("absent", Boolean, nullable=False, server_default=text("false")),
+    _moment("missed_since", nullable=True),
+    _moment("missed_until", nullable=True),
+    Column("why", Text),
+    comment="in which span of time demands were judged without a rule, or by another version of it",
+)

@@ -204,11 +204,14 @@ class EvaluateWork:
 
 
 def claim_evaluate(connection: Connection, now: datetime, limit: int) -> list[EvaluateWork]:
-    """Up to ``limit`` work rows for the rules, locked until the transaction ends; all for the same rules."""
+    """Up to ``limit`` work rows for the rules, locked until the transaction ends; all for the same rules.
+
+    What is new or changed comes first: it must not wait behind years that are judged again for one rule.
+    """
     rows = connection.execute(
         text(
             "SELECT work_id, demand_ids, rule_ids, attempts FROM evaluate_work WHERE not_before <= :now "
-            "ORDER BY work_id LIMIT :limit FOR UPDATE SKIP LOCKED"
+            "ORDER BY rule_ids IS NOT NULL, work_id LIMIT :limit FOR UPDATE SKIP LOCKED"
         ),
         {"now": now, "limit": limit},
     ).all()
@@ -249,6 +252,18 @@ def enqueue_all_demands(connection: Connection, rule_ids: Sequence[str] | None =
         {"rules": list(rule_ids) if rule_ids is not None else None},
     ).scalar_one()
     return count
+
+
+def enqueue_evaluate(connection: Connection, demand_ids: Sequence[str], rule_ids: Sequence[str]) -> None:
+    """Lets these demands wait for these rules again, 500 a work row."""
+    connection.execute(
+        text(
+            "INSERT INTO evaluate_work (demand_ids, rule_ids, not_before) "
+            "SELECT array_agg(id ORDER BY place), CAST(:rules AS text[]), timestamptz 'epoch' "
+            "FROM unnest(CAST(:ids AS text[])) WITH ORDINALITY AS u (id, place) GROUP BY (place - 1) / 500"
+        ),
+        {"ids": list(demand_ids), "rules": list(rule_ids)},
+    )
 
 
 def done_evaluate(connection: Connection, work_ids: Sequence[int]) -> None:

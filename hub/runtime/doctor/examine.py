@@ -103,6 +103,7 @@ def _work(hub: Hub) -> Iterator[Finding]:
         ("office", work.office),
         ("runs", work.runs),
         ("pending work", work.waiting),
+        ("rules", work.rules),
         ("outbox", work.outbox),
         ("quarantine", work.aside),
         ("ledger and audit log", work.chains),

@@ -8,18 +8,28 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hub.model.codes import RunState
+from hub.pipeline.evaluate import judging
 from hub.runtime.doctor.findings import Finding, fail, ok, warn
 from hub.runtime.keys import keys_path
 from hub.seal import ChainSalt, KeyRing
-from hub.store import chain, config, endpoints, health, quarantine
+from hub.store import chain, config, endpoints, health, quarantine, reach
+from hub.store.config import RuleSetting
 from hub.store.engine import Connection
 from hub.store.figures import standing
+from hub.store.reach import Reach, Why
 
 if TYPE_CHECKING:
     from hub.runtime.hub import Hub
 
 _LATE = timedelta(minutes=15)
 _LAST_ROWS = 1_000
+_MANY = 100_000  # demands are counted up to there
+_MISSED = {
+    Why.NEW: "is new since demands were judged",
+    Why.BACK: "was away for a while and is back",
+    Why.VERSION: "judges otherwise now, by another version",
+    None: "has missed demands",
+}
 
 
 def office(hub: Hub, connection: Connection) -> Iterator[Finding]:
@@ -113,6 +123,49 @@ def waiting(hub: Hub, connection: Connection) -> Iterator[Finding]:
         )
     else:
         yield ok("pending work", "nothing waits longer than a quarter of an hour")
+
+
+def rules(hub: Hub, connection: Connection) -> Iterator[Finding]:
+    """Rules that demands came past: new ones, ones that were not there for a while, ones that judge otherwise now."""
+    now = hub.clock.now()
+    settings = config.rule_settings(connection, now)
+    judges = judging(hub.plugins.rules, settings)
+    missed = {
+        rule_id: one
+        for rule_id, one in reach.missed(connection, now, judges).items()
+        if settings.get(rule_id, RuleSetting()).enabled
+    }
+    found = 0
+    for rule_id, one in missed.items():
+        demands = reach.count(connection, one, now, most=_MANY)
+        if not demands:
+            continue
+        found += 1
+        without = _judged_without(one, demands)
+        if one.absent:
+            gone = f" since {one.since:%Y-%m-%d %H:%M} UTC" if one.since and one.since > reach.EVER else ""
+            yield warn(
+                f"rule {rule_id}",
+                f"no plugin brings it{gone}; {without}",
+                "install or mend its plugin (`hub plugin list`); if it is to stay away, set enabled: false for it and run "
+                "`hub config apply`",
+            )
+        else:
+            yield warn(
+                f"rule {rule_id}",
+                f"{_MISSED[one.why]}; {without}",
+                f"`hub demand reevaluate --rule {rule_id}` puts them before it",
+            )
+    if not found:
+        yield ok(
+            "rules", f"every stored demand was judged by, or waits for, {', '.join(judges) or 'no rule'}"
+        )
+
+
+def _judged_without(one: Reach, demands: int) -> str:
+    count = f"more than {_MANY:,} demands were" if demands == _MANY else f"{demands:,} demands were"
+    count = "1 demand was" if demands == 1 else count
+    return f"{count} judged {'by the former one' if one.why is Why.VERSION else 'without it'}"
 
 
 def outbox(hub: Hub, connection: Connection) -> Iterator[Finding]:
