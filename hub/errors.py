@@ -78,6 +78,9 @@ class Code(StrEnum):
     DELIVERY_EXHAUSTED = "delivery_exhausted"
     ENDPOINT_MISSING = "endpoint_missing"
     SIGNATURE_INVALID = "signature_invalid"
+    # replies to a demand's own platform
+    REPLY_REFUSED = "reply_refused"
+    REPLY_NOT_OFFERED = "reply_not_offered"
     UNEXPECTED = "unexpected"
 
 

@@ -16,7 +16,7 @@ _LATER_S = 300
 
 
 def chain_dags(instances: Sequence[str]) -> list[DAG]:
-    """normalize, evaluate (with triage), dispatch, deliver.
+    """normalize, evaluate (with triage), dispatch, deliver, reply.
 
     Args:
         instances: Configured channels; without any, time alone wakes the first two.
@@ -28,6 +28,8 @@ def chain_dags(instances: Sequence[str]) -> list[DAG]:
         _dag("hub_evaluate", ("evaluate", "triage"), [*raw, DEMANDS], WARNINGS, notes.EVALUATE, _SOON_S),
         _dag("hub_dispatch", ("dispatch",), [WARNINGS], ORDERS, notes.DISPATCH, _SOON_S),
         _dag("hub_deliver", ("deliver",), [ORDERS], None, notes.DELIVER, _SOON_S),
+        # What is told to the platforms comes from people, not from the steps before: time alone wakes it.
+        _dag("hub_reply", ("reply",), [], None, notes.REPLY, _SOON_S),
     ]
 
 

@@ -102,3 +102,11 @@ Sends what is due to the departments, signed; each message again until it is ack
 **Red at `problems`**: a department has no endpoint, does not answer, or a message was given up. The other departments get theirs.
 `hub webhook list` shows the messages; after the mend, `hub webhook redeliver`.
 """
+REPLY = """\
+### Reply
+
+Tells the platforms that demands came from (12345 and the like) what became of them: signed for, sent back, extended, closed. Each reply again
+until its platform takes it, with growing pauses; the platform sees one key however often it is told.
+
+**Red at `problems`**: a platform refuses a reply, or a reply was given up: `hub reply list` says which and why; `hub reply retry` tells it once more.
+"""

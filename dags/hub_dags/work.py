@@ -27,6 +27,7 @@ NEWS: Mapping[str, tuple[str, ...]] = {
     "evaluate": ("warnings",),
     "dispatch": ("orders",),
     "deliver": (),
+    "reply": (),
 }
 _PASSING = frozenset({Code.STORE_UNAVAILABLE, Code.STREAM_BUSY, Code.RUN_SUPERSEDED})
 

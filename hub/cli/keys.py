@@ -34,6 +34,7 @@ _TABLES = {
     "inspection": "inspections",
     "finding": "findings",
     "monitor_event": "monitor events",
+    "reply_outbox": "replies to platforms",
     "observation_history": "former states of cases, ratings and findings",
 }
 

@@ -27,6 +27,7 @@ class Step(StrEnum):
     TRIAGE = "triage"
     DISPATCH = "dispatch"
     DELIVER = "deliver"
+    REPLY = "reply"
 
 
 def register(app: typer.Typer) -> None:
@@ -122,7 +123,7 @@ def once(
         typer.Option("--step", help="Only this step; may be repeated.  Default: all, in their order."),
     ] = None,
 ) -> None:
-    """Make every step of the pipeline once: collect, normalize, evaluate, triage, dispatch, deliver.
+    """Make every step of the pipeline once: collect, normalize, evaluate, triage, dispatch, deliver, reply.
 
     Every enabled channel is collected; one that fails does not stop the others. The same as one round of `hub serve`.
     """

@@ -13,6 +13,8 @@ from hub.model.codes import (
     MessageState,
     Nature,
     OrderState,
+    ReplyKind,
+    ReplyState,
     SignalState,
     Urgency,
     WarningState,
@@ -70,6 +72,18 @@ ORDER_STATES = {
     OrderState.RETURNED: "returned 已退单",
     OrderState.WITHDRAWN: "withdrawn 已撤回",
     OrderState.CLOSED: "closed 已办结",
+}
+REPLY_KINDS = {
+    ReplyKind.SIGN: "sign 签收",
+    ReplyKind.RETURN: "return 退回",
+    ReplyKind.EXTEND: "extend 延期",
+    ReplyKind.CLOSE: "close 办结",
+}
+REPLY_STATES = {
+    ReplyState.WAITING: "waiting 待回复",
+    ReplyState.ACCEPTED: "accepted 已接收",
+    ReplyState.REFUSED: "refused 被拒收",
+    ReplyState.FAILED: "failed 未送达",
 }
 MESSAGE_STATES = {
     MessageState.WAITING: "waiting 待送达",

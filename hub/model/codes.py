@@ -339,3 +339,21 @@ class MonitorModule(StrEnum):
     EFFICIENCY = "efficiency"  # 效能管理
     STATISTICS = "statistics"  # 统计分析
     LOG = "log"  # 监察日志
+
+
+class ReplyKind(StrEnum):
+    """What travels back to a demand's own platform."""
+
+    SIGN = "sign"  # 签收
+    RETURN = "return"  # 退回, with the reason
+    EXTEND = "extend"  # 延期申请, with the reason and the new limit
+    CLOSE = "close"  # 办结, with the public answer
+
+
+class ReplyState(StrEnum):
+    """A reply in its outbox."""
+
+    WAITING = "waiting"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"  # the platform would not have it: a person must look
+    FAILED = "failed"  # given up

@@ -39,6 +39,7 @@ from hub.store.numbers import Numbers
 
 if TYPE_CHECKING:
     from hub.pipeline.deliver import DeliverDeps, Deliverer
+    from hub.pipeline.reply import ReplyDeps
     from hub.store.private import PrivateServer
 
 _YOUNG_OBJECTS = 50_000
@@ -398,6 +399,25 @@ class Hub:
         if started is not None:
             started(deliverer)
         return self._told(deliverer.run())
+
+    @cached_property
+    def reply_deps(self) -> ReplyDeps:
+        """What replying needs."""
+        from hub.pipeline.reply import ReplyDeps
+
+        return ReplyDeps(self.store, self.sealer, self.clock)
+
+    def reply(self) -> Report:
+        """Tells demands' own platforms what became of them; see `hub.pipeline.reply`."""
+        from hub.pipeline import reply
+
+        self.renew_keys()
+        ready, problems = self.sources()
+        try:
+            report = reply.run(self.reply_deps, ready)
+        finally:
+            self._let_go(ready.values())
+        return self._told(report.model_copy(update={"problems": (*report.problems, *problems)}))
 
     def _let_go(self, sources: Iterable[Source]) -> None:
         for source in sources:

@@ -50,6 +50,7 @@ class Scheduler:
         self._swept: dict[str, float] = {}
         self._chain = Loop("chain", self._chain_pass, self)
         self._deliver = Loop("deliver", self._deliver_pass, self)
+        self._reply = Loop("reply", self._reply_pass, self)
         self._upkeep = Loop("upkeep", self._upkeep_pass, self)
         self._collectors = [
             Loop(f"collect-{instance}", self._collector(instance), self, rest_s=channel.every_s)
@@ -72,7 +73,7 @@ class Scheduler:
     @property
     def loops(self) -> Sequence[Loop]:
         """Every loop."""
-        return (*self._collectors, self._chain, self._deliver, self._upkeep)
+        return (*self._collectors, self._chain, self._deliver, self._reply, self._upkeep)
 
     @property
     def stopping(self) -> bool:
@@ -213,6 +214,12 @@ class Scheduler:
             finally:
                 with self._lock:
                     self._deliverer = None
+        return self.hub.settings.serve.pipeline_every_s
+
+    def _reply_pass(self) -> float:
+        # A loop of its own: a platform that hangs holds up no department.
+        if self._sweeps("reply") or "reply" in self._due():
+            self._tell(self.hub.reply())
         return self.hub.settings.serve.pipeline_every_s
 
     def _begin_delivery(self, deliverer: Deliverer) -> None:

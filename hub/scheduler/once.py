@@ -33,7 +33,7 @@ def run_once(hub: Hub) -> list[Report]:
         with ThreadPoolExecutor(len(instances), thread_name_prefix="hub-collect") as pool:
             for made in pool.map(lambda instance: _collected(hub, instance), instances):
                 reports += made
-    steps = (hub.normalize, hub.evaluate, hub.triage, hub.dispatch, hub.deliver)
+    steps = (hub.normalize, hub.evaluate, hub.triage, hub.dispatch, hub.deliver, hub.reply)
     for number in range(_MAX_ROUNDS):
         made = [step() for step in steps]
         reports += made if number == 0 else [report for report in made if _tells(report)]
@@ -59,7 +59,7 @@ def prepare(hub: Hub) -> None:
     """
     for part in ("log", "store", "plugins", "secrets", "keys", "sealer", "search_keys", "intake", "numbers"):
         getattr(hub, part)
-    for part in ("gate", "collect_deps", "chain", "calendar", "pipeline_deps", "deliver_deps"):
+    for part in ("gate", "collect_deps", "chain", "calendar", "pipeline_deps", "deliver_deps", "reply_deps"):
         getattr(hub, part)
 
 

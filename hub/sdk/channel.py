@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from hub.errors import Code
-from hub.model.codes import Watch
+from hub.model.codes import ReplyKind, Watch
 from hub.model.demand import Demand
 from hub.model.observation import Observation
 
@@ -177,18 +178,33 @@ class PushRequest:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer that travels back to the source; ``idempotency_key`` is the same for every repeat."""
+    """An answer that travels back to the source.
+
+    Attributes:
+        source_no: The source's number of the demand.
+        kind: What is told.
+        text: The reason (return, extend), or the public answer (close): for the citizen's eyes, nothing internal.
+        idempotency_key: The same for every repeat, at most 64 characters of ``[a-z0-9_-]``.
+        made_at: When it was made, aware UTC; the same for every repeat.
+        fields: What else this source wants, by the channel's own names.
+    """
 
     source_no: str
-    kind: str
-    text: str
+    kind: ReplyKind
+    text: str = dataclass_field(repr=False)
     idempotency_key: str
-    fields: Mapping[str, str] = field(default_factory=dict)
+    made_at: datetime
+    fields: Mapping[str, str] = dataclass_field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyReceipt:
-    """What the source said to a reply."""
+    """What the source said to a reply.
+
+    Attributes:
+        accepted: It took the reply, now or at an earlier try; False: it never will, and ``detail`` says why (nothing personal).
+        reference: The source's own number of the reply.
+    """
 
     accepted: bool
     reference: str | None = None
@@ -254,8 +270,18 @@ class Channel(ABC, Generic[SettingsT]):
         raise _not_offered(self, "receive")
 
     def reply(self, reply: Reply) -> ReplyReceipt:
-        """Hands an answer back to the source; repeating it with one key changes nothing."""
+        """Hands an answer back to the source; repeating it with one key changes nothing.
+
+        Raises:
+            SourceUnavailable: The source is away; the reply is tried again.
+            SourceContractError: The source answered what its contract does not allow; the reply is tried again, a person is told.
+        """
         raise _not_offered(self, "reply")
+
+    @classmethod
+    def takes_replies(cls) -> bool:
+        """Whether the channel brings `reply`."""
+        return cls.reply is not Channel.reply
 
     def close(self) -> None:
         """Releases connections; called once after the run, also after an error."""

@@ -140,7 +140,8 @@ STANDING: Mapping[str, tuple[int, str]] = {
         "FROM evaluate_work UNION ALL SELECT 'triage', count(*), extract(epoch FROM min(first_seen_at)) FROM signal "
         "WHERE state = 'open' AND NOT historical UNION ALL SELECT 'dispatch', count(*), extract(epoch FROM min(issued_at)) "
         "FROM warning WHERE dispatched_at IS NULL AND state = 'issued' UNION ALL SELECT 'deliver', count(*), "
-        "extract(epoch FROM min(created_at)) FROM outbox WHERE state = 'waiting'",
+        "extract(epoch FROM min(created_at)) FROM outbox WHERE state = 'waiting' UNION ALL SELECT 'reply', count(*), "
+        "extract(epoch FROM min(made_at)) FROM reply_outbox WHERE state = 'waiting'",
     ),
     "signals_open": (  # rule, historical: signals
         2,
@@ -272,12 +273,13 @@ _DUE = text(
     "EXISTS (SELECT 1 FROM evaluate_work WHERE not_before <= :now), "
     "EXISTS (SELECT 1 FROM signal WHERE state = 'open' AND auto_issue AND NOT historical), "
     "EXISTS (SELECT 1 FROM warning WHERE dispatched_at IS NULL AND state = 'issued'), "
-    "EXISTS (SELECT 1 FROM outbox WHERE state = 'waiting' AND next_at <= :now)"
+    "EXISTS (SELECT 1 FROM outbox WHERE state = 'waiting' AND next_at <= :now), "
+    "EXISTS (SELECT 1 FROM reply_outbox WHERE state = 'waiting' AND next_at <= :now)"
 )
 
 
 def due(connection: Connection, now: datetime) -> frozenset[str]:
     """The steps for which something is due at this moment; stops looking at the first row of each."""
-    steps = ("normalize", "evaluate", "triage", "dispatch", "deliver")
+    steps = ("normalize", "evaluate", "triage", "dispatch", "deliver", "reply")
     row = connection.execute(_DUE, {"now": now}).one()
     return frozenset(step for step, waits in zip(steps, row, strict=True) if waits)

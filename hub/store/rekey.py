@@ -51,6 +51,7 @@ PLACES = (
         for table in ("case_part", "rating", "inspection", "finding", "monitor_event")
     ),
     Place("service_case", "sealed", "case_id", "text", "case_id", "observation"),
+    Place("reply_outbox", "sealed", "reply_id", "bigint", "idempotency_key"),
     Place("observation_history", "sealed", "history_id", "bigint", "observation_id", "observation"),
 )
 

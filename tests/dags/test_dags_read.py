@@ -19,7 +19,7 @@ CHANNELS = {
     "second_portal": {"channel": "portal", "every_s": 90},
     "retired": {"channel": "portal", "enabled": False},
 }
-CHAIN = ["hub_normalize", "hub_evaluate", "hub_dispatch", "hub_deliver"]
+CHAIN = ["hub_normalize", "hub_evaluate", "hub_dispatch", "hub_deliver", "hub_reply"]
 
 
 def written(tmp_path: Path, content) -> dict[str, str]:
@@ -123,15 +123,17 @@ def test_collecting_a_channel_wakes_the_chain_and_the_chain_wakes_itself_step_by
         "hub_evaluate": ["hub://demands", *raw],
         "hub_dispatch": ["hub://warnings"],
         "hub_deliver": ["hub://orders"],
+        "hub_reply": [],
     }
     assert [dags[dag_id]["wakes"] for dag_id in CHAIN] == [
         ["hub://demands"],
         ["hub://warnings"],
         ["hub://orders"],
         [],
+        [],
     ]
-    assert all(dags[dag_id]["any_of"] for dag_id in CHAIN)
-    assert [dags[dag_id]["clock"] for dag_id in CHAIN] == ["*/5 * * * *", *["* * * * *"] * 3]
+    assert all(dags[dag_id]["any_of"] for dag_id in CHAIN if woken_by[dag_id])
+    assert [dags[dag_id]["clock"] for dag_id in CHAIN] == ["*/5 * * * *", *["* * * * *"] * 4]
 
 
 def test_no_asset_wakes_its_own_maker_however_far_around(dags):

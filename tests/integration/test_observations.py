@@ -27,7 +27,7 @@ from hub.sdk.channel import RawRecord, Stream
 from hub.store import observed, quarantine
 from hub.store.engine import Store
 from hub.store.rekey import PLACES
-from hub.store.tables import metadata
+from hub.store.schema import whole_schema
 from tests.integration.test_collect import collected, one, rows
 from tests.support.scripted import START, ScriptedChannel, played, source
 
@@ -259,7 +259,7 @@ def test_streams_that_tell_of_one_case_at_once_end_as_one_after_the_other(
 def test_every_sealed_column_is_known_to_the_changing_of_keys() -> None:
     sealed = {
         (table.name, column.name)
-        for table in metadata.tables.values()
+        for table in whole_schema().tables.values()
         for column in table.columns
         if column.name.startswith("sealed") and isinstance(column.type, LargeBinary)
     }

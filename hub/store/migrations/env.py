@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from alembic import context
 
-from hub.store.tables import metadata
+from hub.store.schema import whole_schema
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=False)
+context.configure(connection=connection, target_metadata=whole_schema(), transaction_per_migration=False)
 with context.begin_transaction():
     context.run_migrations()
