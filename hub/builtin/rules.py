@@ -118,7 +118,7 @@ class SensitiveSudden(WarningRule):
 
     rule_id: ClassVar[str] = "W08"
     title: ClassVar[str] = "敏感突发"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"  # changes with the lexicon: the same words may be judged otherwise
     subject: ClassVar[str] = "demand"
 
     def keys(self, demand: DemandFacts) -> Iterable[str]:

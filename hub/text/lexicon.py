@@ -4,7 +4,8 @@ A word list alone is no alarm: most messages that say 火灾 or 爆炸 complain 
 figure of speech. For the class 人身安全 each hit is therefore weighed by the clauses around it, in plain points:
 
 - what happens now: cues of urgency and of victims (快来人, 出不来, 火势 …) two points each kind, weak cues (正在, 有人 …) one;
-- an acute word (着火) counts one, a generic one (火灾) none; a scene of the list (``闻到…煤气味``) two;
+- an acute word (着火) counts one, a generic one (火灾) none, and none an everyday word for what may befall somebody
+  (``卡住``, ``倒在``): a victim's cue must stand beside it; a scene of the list (``闻到…煤气味``) counts two;
 - a text of at most 80 characters, as callers write, one, each 300 of a letter minus one; a bare ``着火了`` at the end of a clause two;
 - what is over (去年, 曾), habitual (经常) or has another purpose (赔偿, 感谢) takes two or more;
 - a condition, a fear, a negation or a topic (``万一着火``, ``燃气泄漏报警器``) settles it: no emergency.
@@ -67,7 +68,9 @@ _LONG = 300
 _SCENE = 30
 _NEAR = 45
 _MOST = 500
+_MOST_LOOKS = 2_000
 _CLAUSE = 60  # a clause ends here at the latest, so that a text without stops costs no more than its length
+_PART = re.compile(r"(?<![?P])<(\w+)>")
 _CLAUSE_END = re.compile(r"[，,。！!？?；;：:\s…]")
 _SECTIONS = (
     "unreal_before",
@@ -92,16 +95,24 @@ class Lexicon:
         self.version = str(document["version"])
         words = document["words"]
         self._acute = frozenset(words["safety_acute"])
+        self._events = frozenset(words.get("safety_event", ()))
         self._classes: dict[str, WordClass | None] = dict.fromkeys(document["whitelist"]["words"])
         for word_class in WordClass:
-            names = (
-                ("safety_acute", "safety_generic") if word_class is WordClass.SAFETY else (word_class.value,)
+            safety = word_class is WordClass.SAFETY
+            names = ("safety_event", "safety_acute", "safety_generic") if safety else (word_class.value,)
+            self._classes.update(
+                {
+                    word: word_class
+                    for name in names
+                    for word in (self._events if name == "safety_event" else words[name])
+                }
             )
-            self._classes.update({word: word_class for name in names for word in words[name]})
         self._reads_as: dict[str, str] = dict(document["reads_as"])
         self._classes.update({longer: self._classes[word] for longer, word in self._reads_as.items()})
+        parts: dict[str, str] = dict(document.get("parts", {}))
         self._scenes = [
-            (tuple(scene["anchors"]), re.compile(scene["pattern"])) for scene in document["scenes"]
+            (tuple(scene["anchors"]), re.compile(_with_parts(scene["pattern"], parts)))
+            for scene in document["scenes"]
         ]
         if short := [word for word in self._classes if len(word) < 2]:
             raise ValueError(
@@ -126,27 +137,30 @@ class Lexicon:
 
     @property
     def size(self) -> int:
-        """How many words the seven classes have together."""
-        return sum(word_class is not None for word_class in self._classes.values()) - len(self._reads_as)
+        """How many words the seven classes have together; everyday words for events are none of them."""
+        return sum(len(self.words(word_class)) for word_class in WordClass)
 
     def words(self, word_class: WordClass) -> tuple[str, ...]:
         """The words of one class, in the order of the file."""
         return tuple(
-            word for word, of in self._classes.items() if of is word_class and word not in self._reads_as
+            word
+            for word, of in self._classes.items()
+            if of is word_class and word not in self._reads_as and word not in self._events
         )
 
     def hits(self, text: str) -> tuple[Hit, ...]:
         """Every sensitive word of the text in its order, scenes included; words of the whitelist are none.
 
-        At most 500 are given: a text made of nothing else costs no more than that.
+        At most 500 are given, and scenes are looked for at 2,000 places: a text made of nothing else costs no more than that.
         """
         found: list[Hit] = []
-        behind = 0
+        behind, looks = 0, 0
         for pair in self._pairs.finditer(text):
             place = pair.start()
             words, scenes = self._lookup.get(text[place : place + 2], _NO_ENTRY)
             for anchor, pattern in scenes:
-                if text.startswith(anchor, place):
+                if looks < _MOST_LOOKS and text.startswith(anchor, place):
+                    looks += 1
                     found.extend(self._scene(text, place, place + len(anchor), pattern))
             if len(found) >= _MOST:
                 break
@@ -167,7 +181,8 @@ class Lexicon:
     def _hit(self, text: str, written: str, word_class: WordClass, start: int, end: int) -> Hit:
         word = self._reads_as.get(written, written)
         if word_class is WordClass.SAFETY:
-            return self._weighed(text, word, start, end, 1 if word in self._acute else 0)
+            bare = word not in self._events
+            return self._weighed(text, word, start, end, 1 if word in self._acute else 0, bare=bare)
         negated = self._negation.search(text, max(0, start - 8), start) is not None
         return Hit(word_class, word, start, end, False, negated)
 
@@ -176,25 +191,29 @@ class Lexicon:
             if match.start() <= start and end <= match.end():
                 yield self._weighed(text, text[start:end], match.start(), match.end(), _ENOUGH - 1)
 
-    def _weighed(self, text: str, word: str, start: int, end: int, points: int) -> Hit:
+    def _weighed(self, text: str, word: str, start: int, end: int, points: int, *, bare: bool = True) -> Hit:
         before, clause_end = _clause_start(text, start), _clause_end(text, end)
         negated = (
             self._negation.search(text, max(before, start - 8), start) is not None
-            or self._unreal_before.search(text, before, start) is not None
+            # A scene may be long enough to hold the fear itself: 广告牌松动，怕掉下来砸到人.
+            or self._unreal_before.search(text, before, end) is not None
             or self._unreal_after.search(text, end, clause_end) is not None
         )
         if negated:
             return Hit(WordClass.SAFETY, word, start, end, False, True)
-        return Hit(
-            WordClass.SAFETY, word, start, end, points + self._context(text, start, end) >= _ENOUGH, False
-        )
+        points += self._context(text, start, end, bare=bare)
+        return Hit(WordClass.SAFETY, word, start, end, points >= _ENOUGH, False)
 
-    def _context(self, text: str, start: int, end: int) -> int:
+    def _context(self, text: str, start: int, end: int, *, bare: bool) -> int:
         """The points of what stands around a hit: positive for now, negative for past, habit, another purpose."""
         earlier = text[max(0, start - _NEAR) : start]
         near = f"{earlier}\0{text[end : end + _NEAR]}"  # a word is no cue for itself
         points = 1 if len(text) <= _SHORT else -(len(text) // _LONG)
-        if text[end : end + 1] == "了" and (end + 1 == len(text) or _CLAUSE_END.match(text, end + 1)):
+        if (
+            bare
+            and text[end : end + 1] == "了"
+            and (end + 1 == len(text) or _CLAUSE_END.match(text, end + 1))
+        ):
             points += 2
         points += 2 * min(2, len(set(self._now_strong.findall(near))))
         points += min(1, len(self._now_weak.findall(near)))
@@ -215,6 +234,16 @@ def _clause_start(text: str, start: int) -> int:
 def _clause_end(text: str, end: int) -> int:
     found = _CLAUSE_END.search(text, end, end + _CLAUSE)
     return found.start() if found else min(len(text), end + _CLAUSE)
+
+
+def _with_parts(pattern: str, parts: Mapping[str, str]) -> str:
+    """The pattern with the named pieces in their places; a name that is none is a fault of the file."""
+    for name in _PART.findall(pattern):
+        if name not in parts:
+            raise ValueError(f"a scene names the part <{name}>, and [parts] has none of that name")
+    # A part may be made of other parts, one deep.
+    whole = _PART.sub(lambda match: parts[match[1]], pattern)
+    return _PART.sub(lambda match: parts[match[1]], whole)
 
 
 def _any(patterns: Iterable[str]) -> re.Pattern[str]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.builtin.rules import SensitiveSudden
 from hub.errors import ConfigError
 from hub.text.lexicon import Lexicon, WordClass
+from tests.unit import lexicon_dev as developed
 from tests.unit import lexicon_heldout as heldout
 
 LEXICON = Lexicon.load()
@@ -78,9 +83,35 @@ def test_of_sentences_written_beforehand_nine_in_ten_emergencies_are_found_and_n
     assert found(heldout.SECOND_NO_EMERGENCIES, frame) == []
 
 
-def test_of_sentences_that_avoid_the_words_half_are_found_and_no_leader_is_woken_in_vain():
-    assert len(found(heldout.THIRD_EMERGENCIES)) >= 12
+def test_of_sentences_that_avoid_the_words_seven_in_ten_are_found_and_no_leader_is_woken_in_vain():
+    assert len(found(heldout.THIRD_EMERGENCIES)) >= 18
     assert found(heldout.THIRD_NO_EMERGENCIES) == []
+
+
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
+def test_what_the_scenes_were_built_on_is_found_and_what_looks_like_it_raises_no_alarm(frame):
+    assert len(found(developed.EMERGENCIES, frame)) >= 148
+    assert found(developed.LOOK_ALIKES, frame) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "present"),
+    [
+        ("师傅卡在驾驶室里，腿动不了", True),
+        ("师傅把车停在驾驶室里吃饭", False),
+        ("去年师傅卡在驾驶室里，腿动不了", False),
+        ("请问师傅卡在驾驶室里算不算工伤", False),
+        ("担心师傅卡在驾驶室里，腿动不了", False),
+        ("我的手续卡在窗口里，动不了", False),
+        ("招牌松了，怕掉下来砸到人", False),
+    ],
+)
+def test_an_everyday_word_tells_of_an_emergency_only_with_a_victim_and_neither_past_nor_feared(text, present):
+    assert (LEXICON.is_present_emergency(text) is not None) is present
+
+
+def test_another_lexicon_is_another_version_of_its_rule():
+    assert (LEXICON.version, SensitiveSudden.version) == ("2026.11.2", "2")
 
 
 @pytest.mark.parametrize(
@@ -164,6 +195,12 @@ def test_a_text_of_nothing_but_such_words_gives_a_bounded_answer():
     assert 500 <= len(LEXICON.hits("正在起火，" * 20_000)) <= 510
 
 
+def test_a_text_of_nothing_but_the_beginnings_of_scenes_costs_a_bounded_time():
+    begun = time.process_time()
+    assert LEXICON.hits("挥刀火往相撞" * 50_000) == ()
+    assert time.process_time() - begun < 2
+
+
 def test_the_seven_classes_hold_some_two_hundred_words_and_none_twice():
     words = [word for word_class in WordClass for word in LEXICON.words(word_class)]
     assert len(words) == len(set(words)) == LEXICON.size
@@ -180,7 +217,7 @@ def own_file():
 def test_a_county_s_own_file_takes_the_place_of_ours(tmp_path):
     path = tmp_path / "lexicon.toml"
     path.write_text(
-        own_file().replace('"推诿", ', '"推诿", "踢来踢去", ').replace("2026.11.1", "luoshan.2"), "utf-8"
+        own_file().replace('"推诿", ', '"推诿", "踢来踢去", ').replace(LEXICON.version, "luoshan.2"), "utf-8"
     )
     lexicon = Lexicon.load(path)
     assert lexicon.version == "luoshan.2"
@@ -195,6 +232,7 @@ def test_a_county_s_own_file_takes_the_place_of_ours(tmp_path):
         (lambda text: text + "]", "mend that line"),
         (lambda text: text.replace("figurative = [", 'figurative = ["(", '), "mend that line"),
         (lambda text: text.replace("crowd = [", 'crowd = ["乱", '), "one character"),
+        (lambda text: text.replace("person = ", "persons = "), "<person>"),
     ],
 )
 def test_a_spoiled_file_is_refused_with_its_place(tmp_path, spoil, told):
@@ -204,6 +242,18 @@ def test_a_spoiled_file_is_refused_with_its_place(tmp_path, spoil, told):
         Lexicon.load(path)
     assert caught.value.code == "config_invalid"
     assert str(path) in str(caught.value)
+
+
+def test_a_file_of_the_form_before_has_neither_parts_nor_event_words_and_is_read(tmp_path):
+    text = own_file()
+    head, _, rest = text.partition("[parts]")
+    text = head + "".join(
+        f"[[scenes]]{scene}" for scene in rest.split("[[scenes]]")[1:] if "<" not in scene.replace("(?<", "")
+    )
+    text = re.sub(r"safety_event = \[.*?\n\]", "", text, flags=re.S)
+    path = tmp_path / "former.toml"
+    path.write_text(text, "utf-8")
+    assert Lexicon.load(path).is_present_emergency("楼下着火了，快来人")
 
 
 def test_a_missing_file_is_a_clear_message(tmp_path):
