@@ -24,7 +24,7 @@ from hub.pipeline.deps import PipelineDeps, logged
 from hub.plugins import RuleEntry, guard
 from hub.sdk.gate import BreakerPolicy
 from hub.sdk.rules import AffectedKey, WarningRule
-from hub.store import config, reach, signals, warnings, work
+from hub.store import config, landing, persons, reach, signals, warnings, work
 from hub.store.chain import write_audit
 from hub.store.config import RuleSetting
 from hub.store.engine import Connection
@@ -49,7 +49,7 @@ def run(deps: PipelineDeps, *, max_batches: int | None = None) -> Report:
         max_batches: Stop after so many transactions; None until nothing is due.
 
     Returns:
-        Counts ``demands`` (judged, once a batch), ``signals_new``, ``signals_changed`` and ``signals_closed`` (merged ones
+        Counts ``demands`` (judged, once a batch), ``linked`` (earlier demands whose reporter is now known to be another's too), ``signals_new``, ``signals_changed`` and ``signals_closed`` (merged ones
         included); one problem for each rule that failed.
 
     Raises:
@@ -97,7 +97,7 @@ class _Tally:
 
     counts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
-            ("demands", "signals_new", "signals_changed", "signals_closed"), 0
+            ("demands", "linked", "signals_new", "signals_changed", "signals_closed"), 0
         )
     )
     problems: dict[str, Problem] = field(default_factory=dict)
@@ -120,8 +120,15 @@ class _Judge:
         self.risen: list[tuple[str, Level]] = []
 
     def judge(self) -> _Tally:
-        demand_ids = sorted({demand_id for job in self.jobs for demand_id in job.demand_ids})
-        self.tally.counts["demands"] = len(demand_ids)
+        waiting = {demand_id for job in self.jobs for demand_id in job.demand_ids}
+        # Who is one person may have come to light with these demands: then that person's others are judged with them.
+        linked = persons.link(self.connection, sorted(waiting), self.now, by="evaluate")
+        self.tally.counts["linked"] = len(linked)
+        if linked and self.jobs[0].rule_ids is not None:
+            # This batch waits for some rules alone; the others look at them in a batch of their own.
+            landing.push_evaluate_work(self.connection, linked, self.now)
+        demand_ids = sorted(waiting.union(linked))
+        self.tally.counts["demands"] = len(waiting)
         settings = config.rule_settings(self.connection, self.now)
         rules = self._rules(settings)
         demands = facts_of(self.connection, demand_ids, live_only=False)

@@ -8,7 +8,7 @@ of a person, and a signal stays the signal that it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,6 +23,7 @@ from hub.seal import Purpose, Sealer, SearchKeys, seal_prefix
 from hub.store import landing, signals
 from hub.store import rekey as kept
 from hub.store.engine import Connection, Store
+from hub.store.persons import LINKED
 from hub.store.rekey import DemandRow, Place, Renewed
 
 BATCH = 500
@@ -183,7 +184,7 @@ class _Rekey:
     def _move(self, connection: Connection, rows: list[DemandRow]) -> int:
         renewed = self._each("demand", rows, lambda row: row.demand_id, self._renewed)
         whole = {row.reporter_key for row in rows} - self._unreadable(rows, renewed)
-        renewed = [(row, new) for row, new in renewed if row.reporter_key in whole]
+        renewed = _linked([(row, new) for row, new in renewed if row.reporter_key in whole])
         if not renewed:
             return 0
         moved = _moved(renewed)
@@ -318,6 +319,17 @@ class _Rekey:
         self.done[table] = self.done.get(table, 0) + rows
         if self.progress is not None and rows:
             self.progress(table, self.done[table])
+
+
+def _linked(renewed: list[tuple[DemandRow, Renewed]]) -> list[tuple[DemandRow, Renewed]]:
+    """The same, with the demands that go by a telephone's owner (`hub.store.persons`) under that person's present key."""
+    owners = {row.reporter_key: new.tokens[-1] for row, new in renewed if new.basis == "id_no"}
+    return [
+        (row, replace(new, tokens=(*new.tokens[:-1], owners[row.reporter_key]), basis=LINKED))
+        if row.reporter_basis == LINKED and row.reporter_key in owners
+        else (row, new)
+        for row, new in renewed
+    ]
 
 
 def _moved(renewed: Sequence[tuple[DemandRow, Renewed]]) -> dict[str, str]:

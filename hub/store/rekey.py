@@ -215,6 +215,7 @@ class DemandRow:
     instance: str
     reporter_type: str
     reporter_key: str | None
+    reporter_basis: str | None
     sealed: bytes
 
 
@@ -228,10 +229,10 @@ class Renewed:
     basis: str | None
 
 
-_DEMAND_ROW = "demand_id AS key, demand_id, instance, reporter_type, reporter_key, sealed"
+_DEMAND_ROW = "demand_id AS key, demand_id, instance, reporter_type, reporter_key, reporter_basis, sealed"
 _HISTORY_ROW = (
     "history_id AS key, demand_id, was->>'instance' AS instance, was->>'reporter_type' AS reporter_type, "
-    "was->>'reporter_key' AS reporter_key, sealed"
+    "was->>'reporter_key' AS reporter_key, was->>'reporter_basis' AS reporter_basis, sealed"
 )
 
 
@@ -417,5 +418,11 @@ def states_of(connection: Connection, demand_ids: Collection[str]) -> list[Deman
 
 def _demand_row(row: Any) -> DemandRow:
     return DemandRow(
-        row.key, row.demand_id, row.instance, row.reporter_type, row.reporter_key, bytes(row.sealed)
+        row.key,
+        row.demand_id,
+        row.instance,
+        row.reporter_type,
+        row.reporter_key,
+        row.reporter_basis,
+        bytes(row.sealed),
     )

@@ -1,0 +1,76 @@
+"""One person across channels: who left a telephone number here and an identity number there.
+
+A demand that bears both shows that they are one person's. From then on the demands that bear the telephone number alone go by the
+identity number too, as long as it is the only one seen with that telephone: a number that several persons share tells nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from hub.store.engine import driver
+
+BY_PHONE = "phone"
+LINKED = "phone_of_id_no"
+"""Values of ``reporter_basis``: known by the telephone number; known by the identity number that was seen with it."""
+
+# Two are enough to know that a number is shared. Deleted demands tell nothing.
+_WANTED = """
+WITH given AS (
+    SELECT DISTINCT phone_key FROM demand WHERE demand_id = ANY(%(ids)s) AND phone_key IS NOT NULL
+), owner AS (
+    SELECT g.phone_key, count(o.id_key) AS owners, min(o.id_key) AS id_key FROM given g LEFT JOIN LATERAL (
+        SELECT DISTINCT d.id_key FROM demand d
+        WHERE d.phone_key = g.phone_key AND d.reporter_basis = 'id_no' AND d.id_key IS NOT NULL AND NOT d.deleted LIMIT 2
+    ) o ON true GROUP BY g.phone_key
+)
+SELECT d.demand_id, CASE WHEN o.owners = 1 THEN o.id_key ELSE d.phone_key END, d.phone_key
+FROM owner o JOIN demand d ON d.phone_key = o.phone_key
+WHERE d.reporter_basis IN ('phone', 'phone_of_id_no')
+    AND d.reporter_key IS DISTINCT FROM CASE WHEN o.owners = 1 THEN o.id_key ELSE d.phone_key END
+ORDER BY d.demand_id FOR UPDATE OF d SKIP LOCKED
+"""
+_HISTORY = """
+INSERT INTO demand_history (demand_id, replaced_at, replaced_by, was, sealed)
+SELECT demand_id, %s, %s, to_jsonb(d) - 'sealed', sealed FROM demand d WHERE demand_id = ANY(%s)
+"""
+_UPDATE = """
+UPDATE demand d SET reporter_key = w.reporter_key, updated_at = %s,
+    reporter_basis = CASE WHEN w.reporter_key = d.phone_key THEN 'phone' ELSE 'phone_of_id_no' END
+FROM unnest(%s::text[], %s::text[]) AS w (demand_id, reporter_key) WHERE d.demand_id = w.demand_id
+"""
+# What was signalled of the number is signalled of the person: the rules then make one of what overlaps. Locked in one order.
+_SIGNALS = """
+WITH moved AS (
+    SELECT s.signal_id, m.id_key FROM unnest(%s::text[], %s::text[]) AS m (phone_key, id_key)
+    JOIN signal s ON s.subject = 'reporter' AND s.key = m.phone_key ORDER BY s.signal_id FOR UPDATE OF s
+)
+UPDATE signal s SET key = m.id_key FROM moved m WHERE s.signal_id = m.signal_id
+"""
+
+
+def link(connection: Connection, demand_ids: Sequence[str], now: datetime, *, by: str) -> list[str]:
+    """Brings the reporters of all demands that share a telephone number with these into line; returns those that changed.
+
+    A demand that another process holds is passed over: whoever changes it lets the rules look at it, and this with them.
+
+    Args:
+        connection: Of the evaluation's transaction.
+        demand_ids: New or changed demands.
+        now: For the history.
+        by: Who changes, for the history.
+    """
+    cursor = driver(connection).cursor()
+    cursor.execute(_WANTED, {"ids": list(demand_ids)})
+    wanted: list[tuple[str, str, str]] = cursor.fetchall()
+    changed = [demand_id for demand_id, _, _ in wanted]
+    if changed:
+        cursor.execute(_HISTORY, (now, by, changed))
+        cursor.execute(_UPDATE, (now, changed, [key for _, key, _ in wanted]))
+        found = {phone: key for _, key, phone in wanted if key != phone}
+        if found:
+            cursor.execute(_SIGNALS, (list(found), list(found.values())))
+    return changed
