@@ -281,7 +281,6 @@ class _Collector:
         now = self.deps.clock.now()
         self._ready(now)
         with self.deps.store.begin() as connection:
-            store.prepare_stages(connection)
             store.fence(connection, self.origin.stream_id, lander.run_id)
             outcome = lander.land(connection, batch, now)
             runs.add_progress(connection, lander.run_id, now, outcome.counts, pages=1 if count_page else 0)

@@ -64,7 +64,6 @@ def _one(
     job: work.NormalizeWork | None = None
     try:
         with deps.store.begin() as connection:
-            landing.prepare_stages(connection)
             job = work.next_normalize(connection, now, skipped)
             if job is None:
                 return None

@@ -96,10 +96,7 @@ _FIXED = {
 _DEMAND_UPDATE = ", ".join(f"{name} = excluded.{name}" for name in DEMAND_COLUMNS if name not in _FIXED)
 _DEMAND_LIST = ", ".join(DEMAND_COLUMNS)
 
-_STAGES = (
-    "CREATE TEMP TABLE IF NOT EXISTS stage_identity (LIKE source_record INCLUDING DEFAULTS) ON COMMIT DELETE ROWS",
-    "CREATE TEMP TABLE IF NOT EXISTS stage_demand (LIKE demand INCLUDING DEFAULTS) ON COMMIT DELETE ROWS",
-)
+_STAGE = "CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
 
 
 def as_jsonb(value: Any) -> Any:
@@ -170,13 +167,6 @@ def insert_raw(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     _copy(connection, "raw_record", RAW_COLUMNS, _RAW_TYPES, rows)
 
 
-def prepare_stages(connection: Connection) -> None:
-    """Makes the session's staging tables where they do not stand yet."""
-    cursor = driver(connection).cursor()
-    for statement in _STAGES:
-        cursor.execute(statement)
-
-
 def insert_identities(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Writes identities that are new; the caller holds the stream's row, so nobody else can add one of them.
 
@@ -187,8 +177,7 @@ def insert_identities(connection: Connection, rows: Sequence[tuple[Any, ...]]) -
 
 def upsert_identities(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Writes identities, each in the order of `IDENTITY_COLUMNS`: new ones are added, known ones replaced."""
-    _copy(connection, "stage_identity", IDENTITY_COLUMNS, _IDENTITY_TYPES, rows)
-    cursor = driver(connection).cursor()
+    cursor = _stage(connection, "stage_identity", "source_record", IDENTITY_COLUMNS, _IDENTITY_TYPES, rows)
     columns = ", ".join(IDENTITY_COLUMNS)
     cursor.execute(
         f"INSERT INTO source_record ({columns}) SELECT {columns} FROM stage_identity "
@@ -212,8 +201,7 @@ def replace_demands(connection: Connection, rows: Sequence[tuple[Any, ...]], *, 
         rows: Each in the order of `DEMAND_COLUMNS`.
         by: Who replaces, for the history (``run 17``).
     """
-    _copy(connection, "stage_demand", DEMAND_COLUMNS, _DEMAND_TYPES, rows)
-    cursor = driver(connection).cursor()
+    cursor = _stage(connection, "stage_demand", "demand", DEMAND_COLUMNS, _DEMAND_TYPES, rows)
     cursor.execute(
         "INSERT INTO demand_history (demand_id, replaced_at, replaced_by, was, sealed) "
         "SELECT d.demand_id, s.updated_at, %s, to_jsonb(d) - 'sealed', d.sealed FROM stage_demand s JOIN demand d USING (demand_id)",
@@ -224,6 +212,24 @@ def replace_demands(connection: Connection, rows: Sequence[tuple[Any, ...]], *, 
         f"ON CONFLICT (demand_id) DO UPDATE SET {_DEMAND_UPDATE}"
     )
     cursor.execute("DELETE FROM stage_demand")
+
+
+def _stage(
+    connection: Connection,
+    stage: str,
+    table: str,
+    columns: Sequence[str],
+    types: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+) -> Any:
+    """Brings the rows into the session's staging table for ``table``, made at the first need; returns a cursor beside it.
+
+    Only a page that replaces something pays for it: a transaction that names a staging table truncates it at its commit.
+    """
+    cursor = driver(connection).cursor()
+    cursor.execute(_STAGE.format(stage=stage, table=table))
+    _copy(connection, stage, columns, types, rows)
+    return cursor
 
 
 def _copy(

@@ -406,3 +406,13 @@ def test_every_page_leaves_one_work_row_for_the_rules(deps: CollectDeps, clock: 
     assert [
         len(row.demand_ids) for row in rows(deps.store, "SELECT demand_ids FROM evaluate_work ORDER BY 1")
     ] in ([2, 1], [1, 2])
+
+
+def test_only_a_page_that_replaces_something_makes_a_staging_table(
+    deps: CollectDeps, clock: ManualClock
+) -> None:
+    staged = "SELECT relname FROM pg_class WHERE relname LIKE 'stage%' ORDER BY 1"
+    collect.run(deps, source(played([record("A1"), record("A2")]), clock))
+    assert rows(deps.store, staged) == []
+    collect.run(deps, source(played([record("A1", version=2, text="再次反映")]), clock))
+    assert [row.relname for row in rows(deps.store, staged)] == ["stage_demand", "stage_identity"]
