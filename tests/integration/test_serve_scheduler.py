@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from hub.clock import ManualClock
 from hub.errors import Code, ConfigError, SourceUnavailable
@@ -271,3 +271,17 @@ def test_numbers_are_given_once_to_many_threads(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         taken = [no for some in pool.map(lambda _: numbers.take("S", NOW, 3), range(80)) for no in some]
     assert len(taken) == len(set(taken)) == 240
+
+
+def test_blocks_of_numbers_grow_with_use_and_leave_no_larger_gap_than_was_used(store: Store) -> None:
+    from hub.store.numbers import Numbers
+
+    commits: list[object] = []
+    event.listen(store.engine, "commit", lambda connection: commits.append(connection))
+    numbers = Numbers(store, "411521", block=10)
+    for _ in range(100):
+        numbers.take("S", NOW, 10)
+    with store.begin() as connection:
+        reserved = connection.execute(text("SELECT last FROM number_series")).scalar_one()
+    assert 1000 <= reserved <= 2000
+    assert len(commits) < 10
