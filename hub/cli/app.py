@@ -5,7 +5,6 @@ A module of a command exports ``register(app: typer.Typer)``, which adds the nam
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -65,8 +64,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; prints every error that ends it."""
     args = list(sys.argv[1:] if argv is None else argv)
     door = Door()
-    # Imports make objects that live on; to look through them every 700 allocations is a tenth of a short command.
-    gc.set_threshold(100_000, 10, 10)
     try:
         result = root().main(args=args, prog_name="hub", standalone_mode=False, obj=door)
         sys.stdout.flush()

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from hub.pipeline.reply import ReplyDeps
     from hub.store.private import PrivateServer
 
-_YOUNG_OBJECTS = 50_000
+_THRESHOLD = (50_000, 20, 20)
 _LEAST_ROOM_BYTES = 32 << 20  # two files of PostgreSQL's write-ahead log
 
 
@@ -63,6 +63,7 @@ class Hub:
         self._channels: list[Any] = []
 
     def __enter__(self) -> Hub:
+        _settle_memory()
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -431,12 +432,11 @@ class Hub:
 
 
 def _settle_memory() -> None:
-    """Spares the garbage collector what stays for ever: modules, models, the plugins.
+    """Spares the garbage collector what stays for ever: modules and models. Once a process: freezing keeps garbage, too.
 
     A page makes some ten thousand objects that go with it by their reference counts; by the default threshold the collector
     would look for cycles among them dozens of times a page, and find none.
     """
-    if gc.get_threshold()[0] < _YOUNG_OBJECTS:
-        gc.collect()
+    if gc.get_threshold() != _THRESHOLD:
+        gc.set_threshold(*_THRESHOLD)
         gc.freeze()
-        gc.set_threshold(_YOUNG_OBJECTS, 20, 20)
