@@ -57,7 +57,9 @@ def demands(
         "channel": "(instance = :channel OR channel = :channel)",
         "since": "submitted_at >= :since",
         "type": "demand_type = :type",
-        "person": "(phone_key = ANY(:person) OR reporter_key = ANY(:person))",
+        # Each half names what its index names: demand_reporter_idx, and demand_phone_idx for what that one does not hold.
+        "person": "(reporter_key = ANY(:person) OR (phone_key = ANY(:person) AND phone_key IS NOT NULL "
+        "AND phone_key IS DISTINCT FROM reporter_key))",
     }
     values = {"channel": channel, "since": since, "type": demand_type, "person": person and list(person)}
     where = [conditions[name] for name, value in values.items() if value is not None]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 
-from hub.errors import ConfigError, StoreError, StoreUnavailable
-from hub.store.engine import Store
+from hub.errors import ConfigError, NotFound, StoreError, StoreUnavailable
+from hub.store import views
+from hub.store.engine import Store, driver
 from hub.store.migrate import HEAD, migrate, require_schema
 from hub.store.private import PrivateServer
 from hub.store.schema import whole_schema
@@ -67,3 +68,24 @@ def test_a_database_that_is_not_there_is_named_as_unavailable() -> None:
 def test_another_database_than_postgresql_is_refused() -> None:
     with pytest.raises(ConfigError, match="expected postgresql://"):
         Store("sqlite:///hub.db")
+
+
+def test_every_index_on_demands_answers_a_question_that_the_hub_asks(every_store: Store) -> None:
+    """An index that no question uses costs every collected record and serves nobody; here are the questions."""
+    plans: list[str] = []
+
+    def explain(
+        connection: Connection, cursor: object, statement: str, parameters: dict[str, object], *_: object
+    ) -> None:
+        if "FROM demand" in statement:
+            plan = driver(connection).execute(f"EXPLAIN {statement}", parameters)
+            plans.extend(row[0] for row in plan)
+
+    with every_store.begin() as connection:
+        connection.execute(text("SET LOCAL enable_seqscan = off"))  # the tables are empty
+        names = set(connection.scalars(text("SELECT indexname FROM pg_indexes WHERE tablename = 'demand'")))
+        event.listen(connection, "before_cursor_execute", explain)
+        views.demands(connection, person=["a", "b"], limit=1_000)
+        with pytest.raises(NotFound):
+            views.demand(connection, "411521")
+    assert {name for name in names if name not in "\n".join(plans)} == set()

@@ -143,10 +143,7 @@ STATEMENTS = (
     CREATE UNIQUE INDEX demand_demand_no_key ON demand (demand_no)
     """,
     """
-    CREATE INDEX demand_id_key_idx ON demand (id_key) WHERE id_key IS NOT NULL
-    """,
-    """
-    CREATE INDEX demand_phone_key_idx ON demand (phone_key) WHERE phone_key IS NOT NULL
+    CREATE INDEX demand_phone_idx ON demand (phone_key) WHERE phone_key IS NOT NULL AND phone_key IS DISTINCT FROM reporter_key
     """,
     """
     CREATE INDEX demand_reporter_idx ON demand (reporter_key, submitted_at) WHERE reporter_key IS NOT NULL
