@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -27,7 +28,12 @@ _BORDER = "\x1f"
 # Fields in which people write what they like; codes and numbers of records stay as they are.
 _SHORT = ("type_source_text", "sub_source", "category", "item_name", "target_org")
 
+_KEYED = itemgetter("name", "id_no", "phone", "email")
+_SHORT_OF = itemgetter("title", *_SHORT)
+
 Redactor = Callable[[str], str]
+Wanted = tuple[Demand, str, str, int, datetime, bool]
+"""A demand, and what the hub adds: its id, its number, its raw record's id, when it was received, whether it is deleted."""
 FileList = list[tuple[str, str, str, int]]
 """SHA-256, name, media type and size in bytes of each attachment."""
 _decode_files = msgspec.json.Decoder(FileList).decode
@@ -89,47 +95,51 @@ class Intake:
         """What `seal_files` wrote."""
         return _decode_files(self.sealer.unseal(sealed, table="raw_record", row_id=files_id(raw_id)))
 
-    def row(
+    def rows(
+        self, wanted: Sequence[Wanted], origin: Origin, *, updated_at: datetime
+    ) -> list[tuple[Any, ...]]:
+        """Each demand's row, in the order of `hub.store.landing.DEMAND_COLUMNS`."""
+        seal = self.sealer.series("demand", len(wanted))
+        return [self._row(origin, updated_at, seal, *one) for one in wanted]
+
+    def _row(
         self,
-        demand: Demand,
         origin: Origin,
-        *,
+        updated_at: datetime,
+        seal: Callable[[bytes, str], bytes],
+        demand: Demand,
         demand_id: str,
         demand_no: str,
         raw_id: int,
         received_at: datetime,
-        updated_at: datetime,
-        deleted: bool = False,
+        deleted: bool,
     ) -> tuple[Any, ...]:
-        """The demand's row, in the order of `hub.store.landing.DEMAND_COLUMNS`."""
-        reporter = demand.reporter
+        # Out of the models' dictionaries: reading fifty attributes of a pydantic model costs 3 us more (its class has
+        # a __getattr__, which keeps the interpreter's fast way shut).
+        said = demand.__dict__
+        reporter = said["reporter"]
+        demand_type, service_step = said["demand_type"], said["service_step"]
         keys = self.keys(reporter, origin.instance)
-        known = [
-            value
-            for value in (reporter.name, reporter.phone, reporter.id_no, reporter.email, demand.target_person)
-            if value and "*" not in value
-        ]
-        (title, type_text, sub_source, category, item_name, target_org, text), findings = self._masked(
-            demand, known
-        )
+        shown, findings = self._masked(said, _own_values(reporter, demand))
+        title, type_text, sub_source, category, item_name, target_org, text = shown
         return (
             demand_id,
             demand_no,
             origin.stream_id,
-            demand.source_no,
+            said["source_no"],
             raw_id,
             origin.channel,
             origin.instance,
             origin.watch._value_,
-            nature_of(origin.watch, demand.demand_type)._value_,
-            demand.submitted_at,
+            nature_of(origin.watch, demand_type)._value_,
+            said["submitted_at"],
             received_at,
             updated_at,
-            demand.demand_type._value_,
+            demand_type._value_,
             type_text or None,
-            demand.status._value_,
-            demand.urgency._value_,
-            _anonymity(demand),
+            said["status"]._value_,
+            said["urgency"]._value_,
+            _anonymity(demand_type, said["anonymity"]),
             title,
             text,
             keys.reporter,
@@ -140,47 +150,54 @@ class Intake:
             keys.email,
             keys.name,
             category or None,
-            demand.region_code,
-            demand.item_code,
+            said["region_code"],
+            said["item_code"],
             item_name or None,
-            demand.case_no,
+            said["case_no"],
             target_org or None,
-            demand.business_class._value_,
-            demand.service_step.value if demand.service_step else None,
+            said["business_class"]._value_,
+            service_step._value_ if service_step is not None else None,
             sub_source or None,
-            demand.declared_group_size,
-            demand.chases_open_order,
-            demand.prev_source_no,
-            demand.assigned_no,
-            demand.deadline_at,
-            demand.occurred_at,
-            demand.longitude,
-            demand.latitude,
-            demand.datum,
+            said["declared_group_size"],
+            said["chases_open_order"],
+            said["prev_source_no"],
+            said["assigned_no"],
+            said["deadline_at"],
+            said["occurred_at"],
+            said["longitude"],
+            said["latitude"],
+            said["datum"],
             as_jsonb(findings) if findings else None,
-            deleted or demand.deleted,
-            self.sealer.seal(personal_json(demand), table="demand", row_id=demand_id),
-            list(demand.labels),
+            deleted or said["deleted"],
+            seal(personal_json(demand), demand_id),
+            list(said["labels"]),
             _quality(demand, keys, received_at),
             [],
         )
 
-    def _masked(self, demand: Demand, known: Sequence[str]) -> tuple[list[str], dict[str, int]]:
+    def _masked(
+        self, said: Mapping[str, Any], known: Sequence[str]
+    ) -> tuple[Sequence[str | None], Mapping[str, int]]:
         """Title, the short fields of `_SHORT` and the text, nothing personal in them; and what was found."""
         # One sweep over all: the border is a character that no text holds once it has been read.
-        short = [getattr(demand, name) for name in _SHORT]
-        head = _BORDER.join([demand.title, *(value or "" for value in short)])
+        short: Sequence[str | None] = _SHORT_OF(said)
+        content: str = said["content"]
+        head = _BORDER.join([value or "" for value in short])
         if head.count(_BORDER) != len(_SHORT):
-            head = _BORDER.join((value or "").replace(_BORDER, " ") for value in (demand.title, *short))
-        masked = redact(f"{head}{_BORDER}{demand.content}", known)
-        shown = masked.text.split(_BORDER, len(_SHORT) + 1)
+            short = [(value or "").replace(_BORDER, " ") for value in short]
+            head = _BORDER.join(short)  # type: ignore[arg-type] # no None is left
+        whole = f"{head}{_BORDER}{content}"
+        masked, findings = redact(whole, known)
+        if masked is whole and said["title"] and not self._redactors and "\0" not in whole:
+            return (*short, content), findings  # nearly always: the values as they are
+        shown = masked.split(_BORDER, len(_SHORT) + 1)
         if not shown[0]:
             shown[0] = _SPACE.sub(" ", shown[-1][: TITLE_LENGTH * 2]).strip()[:TITLE_LENGTH]
         for redactor in self._redactors:
             shown = [redactor(value) if value else value for value in shown]
         # PostgreSQL's text cannot hold a NUL; readers drop it, a careless mapping may not.
         shown[0], shown[-1] = shown[0].replace("\0", ""), shown[-1].replace("\0", "")
-        return shown, dict(masked.findings)
+        return shown, findings
 
     def masked(self, words: str, known: Sequence[str]) -> str:
         """Words with nothing personal in them.
@@ -206,21 +223,23 @@ class Intake:
         token = token or self._token
         id_key = phone_key = email_key = name_key = reporter_key = basis = None
         bad_id = False
-        if reporter.id_no:
-            number = read_id_no(reporter.id_no, reporter.id_type)
+        name, id_no, phone, email = _KEYED(reporter.__dict__)
+        # A masked value makes no key: it is passed over here, before anything reads it.
+        if id_no and "*" not in id_no:
+            number = read_id_no(id_no, reporter.id_type)
             bad_id = not number.checked
             if number.value:
                 kind = "uscc" if number.form == "uscc" else "id_no"
                 id_key = token(kind, number.value)
                 if number.value not in self._stop_list:
                     reporter_key, basis = id_key, kind
-        if reporter.phone and (phone := read_phone(reporter.phone).value):
+        if phone and "*" not in phone and (phone := read_phone(phone).value):
             phone_key = token("phone", phone)
             if reporter_key is None and not reporter.uscc and phone not in self._stop_list:
                 reporter_key, basis = phone_key, "phone"
-        if reporter.email and (email := normal_email(reporter.email)):
+        if email and (email := normal_email(email)):
             email_key = token("email", email)
-        if reporter.name and "*" not in reporter.name and (name := bare_name(reporter.name)):
+        if name and "*" not in name and (name := bare_name(name)):
             name_key = token("name", name) if not is_masked(name) else None
         if reporter_key is None and _may_be_known(reporter):
             # Neither identity number nor telephone: the rarer bases, in the order of `reporter_key_basis`.
@@ -236,20 +255,28 @@ def files_id(raw_id: int) -> str:
 
 
 def _may_be_known(reporter: Reporter) -> bool:
+    said = reporter.__dict__
     return bool(
-        reporter.uscc
-        or reporter.caller_phone
-        or reporter.account
-        or reporter.email
-        or (reporter.name and reporter.address)
+        said["uscc"]
+        or said["caller_phone"]
+        or said["account"]
+        or said["email"]
+        or (said["name"] and said["address"])
     )
 
 
-def _anonymity(demand: Demand) -> str:
+def _own_values(reporter: Reporter, demand: Demand) -> list[str]:
+    """What the record itself names as somebody's, to be masked in its text wherever it stands."""
+    said = reporter.__dict__
+    values = (said["name"], said["phone"], said["id_no"], said["email"], demand.target_person)
+    return [value for value in values if value and "*" not in value]
+
+
+def _anonymity(demand_type: DemandType, said: Anonymity) -> str:
     # A report (举报) is secret whatever its source says, unless nobody is known at all (domain.md §1.1).
-    if demand.demand_type is DemandType.REPORT and demand.anonymity is Anonymity.OPEN:
+    if demand_type is DemandType.REPORT and said is Anonymity.OPEN:
         return Anonymity.SECRET._value_
-    return demand.anonymity._value_
+    return said._value_
 
 
 def _quality(demand: Demand, keys: Keys, received_at: datetime) -> list[str]:
@@ -261,27 +288,59 @@ def _quality(demand: Demand, keys: Keys, received_at: datetime) -> list[str]:
     return flags
 
 
+class _SealedReporter(msgspec.Struct, omit_defaults=True):
+    name: str | None = None
+    gender: str | None = None
+    id_type: str | None = None
+    id_no: str | None = None
+    uscc: str | None = None
+    phone: str | None = None
+    caller_phone: str | None = None
+    email: str | None = None
+    account: str | None = None
+    address: str | None = None
+
+
+class _SealedAttachment(msgspec.Struct, omit_defaults=True):
+    name: str
+    media_type: str
+    sha256: str | None = None
+    size_bytes: int | None = None
+    uri: str | None = None
+
+
+class _Sealed(msgspec.Struct, omit_defaults=True):
+    title: str
+    content: str
+    reporter: _SealedReporter
+    address: str | None = None
+    target_person: str | None = None
+    expected: str | None = None
+    attachments: list[_SealedAttachment] | None = None
+
+
+# The values of a model in the order of its struct, by one call each.
+_of_reporter = itemgetter(*_SealedReporter.__struct_fields__)
+_of_attachment = itemgetter(*_SealedAttachment.__struct_fields__)
+_of_demand = itemgetter("title", "content", "reporter", "address", "target_person", "expected", "attachments")
+
+
 def personal_json(demand: Demand) -> bytes:
     """What is sealed of a demand: full text, the reporter, addresses, attachments' names; absent values are left out."""
-    sealed: dict[str, Any] = {"title": demand.title, "content": demand.content}
-    reporter = {
-        name: value
-        for name, value in demand.reporter.__dict__.items()
-        if value is not None and name != "type"
-    }
-    if reporter:
-        sealed["reporter"] = reporter
-    if demand.address is not None:
-        sealed["address"] = demand.address
-    if demand.target_person is not None:
-        sealed["target_person"] = demand.target_person
-    if demand.expected is not None:
-        sealed["expected"] = demand.expected
-    if demand.attachments:
-        sealed["attachments"] = [
-            attachment.model_dump(exclude_none=True) for attachment in demand.attachments
-        ]
-    return _encode(sealed)
+    title, content, reporter, address, target, expected, attachments = _of_demand(demand.__dict__)
+    return _encode(
+        _Sealed(
+            title,
+            content,
+            _SealedReporter(*_of_reporter(reporter.__dict__)),
+            address,
+            target,
+            expected,
+            [_SealedAttachment(*_of_attachment(one.__dict__)) for one in attachments]
+            if attachments
+            else None,
+        )
+    )
 
 
 def read_personal(sealer: Sealer, sealed: bytes, demand_id: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from hub.model.ids import new_ulids
 from hub.model.observation import Observation
 from hub.model.report import Counts
 from hub.model.said import OBSERVATIONS
-from hub.pipeline.intake import Intake, Origin
+from hub.pipeline.intake import Intake, Origin, Wanted
 from hub.plugins import normalize_batch
 from hub.sdk.channel import Channel, RawAttachment, RawRecord, RecordProblem
 from hub.store import landing as store
@@ -203,29 +203,35 @@ class Lander:
         wanted = sum(len(one.demands) - _standing_of(one, standing) for one in landed)
         new_ids = iter(new_ulids(wanted, int(now.timestamp() * 1000)))
         new_nos = iter(self.numbers.take("", now, wanted) if wanted else ())
-        fresh: list[tuple[Any, ...]] = []
-        changed: list[tuple[Any, ...]] = []
+        wanted_rows: list[Wanted] = []
+        stood: list[dict[str, Any] | None] = []
         for one in landed:
             ids = []
             old = one.known.demand_ids if one.known is not None else ()
             for index, demand in enumerate(one.demands):
                 stands = standing.get(old[index]) if index < len(old) else None
-                row = self.intake.row(
-                    with_attachments(demand, one.raw),
-                    self.origin,
-                    demand_id=old[index] if stands is not None else next(new_ids),
-                    demand_no=stands["demand_no"] if stands is not None else next(new_nos),
-                    raw_id=one.raw_id,
-                    received_at=stands["received_at"] if stands is not None else now,
-                    updated_at=now,
-                    deleted=one.raw.deleted,
+                demand_id = old[index] if stands is not None else next(new_ids)
+                wanted_rows.append(
+                    (
+                        with_attachments(demand, one.raw),
+                        demand_id,
+                        stands["demand_no"] if stands is not None else next(new_nos),
+                        one.raw_id,
+                        stands["received_at"] if stands is not None else now,
+                        one.raw.deleted,
+                    )
                 )
-                if stands is None:
-                    fresh.append(row)
-                else:
-                    changed.append(_keep_confirmed(row, stands) if stands["confirmed"] else row)
-                ids.append(row[0])
+                stood.append(stands)
+                ids.append(demand_id)
             one.demand_ids = tuple(ids)
+        fresh: list[tuple[Any, ...]] = []
+        changed: list[tuple[Any, ...]] = []
+        rows = self.intake.rows(wanted_rows, self.origin, updated_at=now)
+        for row, stands in zip(rows, stood, strict=True):
+            if stands is None:
+                fresh.append(row)
+            else:
+                changed.append(_keep_confirmed(row, stands) if stands["confirmed"] else row)
         if fresh:
             store.insert_demands(connection, fresh)
         if changed:

@@ -57,6 +57,14 @@ def test_a_mobile_number_has_one_form_however_it_is_written(written):
 
 
 @pytest.mark.parametrize(
+    "digits",
+    ["13912345678", "13800138000", "15900000000", "13900000001", "12345678901", "1391234567", "139123456789"],
+)
+def test_a_number_is_read_alike_with_a_space_before_it_and_without(digits):
+    assert read_phone(digits) == read_phone(f" {digits}")
+
+
+@pytest.mark.parametrize(
     ("written", "value"),
     [
         ("0376-6822345", "0376-6822345"),

@@ -85,6 +85,14 @@ def test_many_values_sealed_together_open_one_by_one(profile):
     assert opened == plains
 
 
+def test_a_series_ends_with_its_nonces_and_says_so():
+    seal = SEALERS["aes"].series("demand", 2)
+    blobs = [seal(b"x", ROW), seal(b"x", ROW)]
+    assert len({blob[5:17] for blob in blobs}) == 2
+    with pytest.raises(IndexError):
+        seal(b"x", ROW)
+
+
 def test_many_values_need_as_many_rows():
     with pytest.raises(ValueError, match="zip"):
         SEALERS["aes"].seal_many([b"a", b"b"], table="demand", row_ids=["1"])

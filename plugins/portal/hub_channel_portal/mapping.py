@@ -9,7 +9,7 @@ import msgspec
 from pydantic import ValidationError
 
 from hub.model.codes import Anonymity, DemandStatus, DemandType, ReporterType
-from hub.model.demand import Attachment, Demand
+from hub.model.demand import Demand
 from hub.sdk import Code, RawRecord, RecordProblem, RecordRejected
 from hub.sdk.values import blank_to_none, mapped, plain_text, time_in
 from hub_channel_portal.fields import Fields, Key, read_fields, read_files, read_key, read_key_exactly
@@ -287,14 +287,15 @@ def _reporter(fields: Fields) -> dict[str, object]:
     }
 
 
-def _attachments(fields: Fields) -> tuple[Attachment, ...]:
+def _attachments(fields: Fields) -> list[dict[str, object]]:
+    """Fields of a `hub.model.demand.Attachment` each."""
     if bytes(fields.fj) in _NO_FILES:
-        return ()
-    return tuple(
-        Attachment(name=_clean(file.name) or "attachment", uri=_clean(file.url))
+        return []
+    return [
+        {"name": _clean(file.name) or "attachment", "uri": _clean(file.url)}
         for file in read_files(fields.fj)
         if file.name or file.url
-    )
+    ]
 
 
 def _clean(value: str | None) -> str | None:
