@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+from psycopg.types.string import BytesBinaryDumper
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -22,7 +23,7 @@ _NO_DATABASE = re.compile(r'database "[^"]*" does not exist')
 _ADDRESS = "postgresql://user@host:5432/name"
 
 
-__all__ = ["Connection", "Store", "driver", "explain"]
+__all__ = ["Connection", "Store", "driver", "explain", "text_array"]
 
 
 class Store:
@@ -45,6 +46,7 @@ class Store:
                 "connect_timeout": 10,
             },
         )
+        event.listen(self.engine, "connect", _adapt)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -106,6 +108,25 @@ def _with_driver(url: str) -> URL:
 def driver(connection: Connection) -> Any:
     """The psycopg connection beneath, for COPY and pipelines; it takes part in the same transaction."""
     return connection.connection.driver_connection
+
+
+def text_array(values: Sequence[str]) -> str:
+    """The values as PostgreSQL writes a text[]; pass it as one text and cast it (``%s::text[]``).
+
+    The driver writes a list element by element in Python, which costs more than the statement: 1.6 us a value against 0.1.
+    """
+    if not values:
+        return "{}"
+    joined = '","'.join(values)
+    if "\\" in joined or joined.count('"') != 2 * (len(values) - 1):
+        joined = '","'.join(value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return f'{{"{joined}"}}'
+
+
+def _adapt(connection: psycopg.Connection[Any], record: object) -> None:
+    # The driver's own for bytes is written in C; what it registers by default for bytea stands before it, in Python, for
+    # objects of the DB-API's Binary, which the hub has none of. Four values of a record are bytes.
+    connection.adapters.register_dumper(bytes, BytesBinaryDumper)
 
 
 def explain(exc: DBAPIError | psycopg.Error | UnicodeEncodeError | PoolTimeout) -> HubError:

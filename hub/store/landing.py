@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, text
 
 from hub.errors import Code, StateConflict
-from hub.store.engine import driver
+from hub.store.engine import driver, text_array
 from hub.store.tables import demand as demand_table
 
 RAW_COLUMNS = (
@@ -145,8 +145,8 @@ def known(connection: Connection, stream_id: int, source_nos: Sequence[str]) -> 
     cursor = driver(connection).cursor()
     cursor.execute(
         "SELECT source_no, version, content_hash, raw_id, demand_id, more_demand_ids, changes, deleted FROM source_record "
-        "WHERE stream_id = %s AND source_no = ANY(%s)",
-        (stream_id, list(source_nos)),
+        "WHERE stream_id = %s AND source_no = ANY(%s::text[])",
+        (stream_id, text_array(source_nos)),
         binary=True,
     )
     return {
@@ -320,8 +320,8 @@ def push_normalize_work(
 def push_evaluate_work(connection: Connection, demand_ids: Sequence[str], now: datetime) -> None:
     """Lets these demands wait for the rules: one work row for the whole page."""
     connection.execute(
-        text("INSERT INTO evaluate_work (demand_ids, not_before) VALUES (:demand_ids, :now)"),
-        {"demand_ids": list(demand_ids), "now": now},
+        text("INSERT INTO evaluate_work (demand_ids, not_before) VALUES (CAST(:demand_ids AS text[]), :now)"),
+        {"demand_ids": text_array(demand_ids), "now": now},
     )
 
 
