@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 
 from hub.sdk.readers.encoding import Decoded, to_text, to_utf8
 
@@ -70,7 +71,8 @@ class Inflater:
     def __init__(self, coding: str, limit: int) -> None:
         self._coding = coding
         self._limit = limit
-        self._out = bytearray()
+        self._out = BytesIO()  # gives its content without copying it
+        self._size = 0
         self._fed = False
         self._bits = {"gzip": GZIP_BITS, "deflate": ZLIB_BITS}.get(coding)
         self._inflate = None if self._bits is None else zlib.decompressobj(self._bits)
@@ -97,15 +99,15 @@ class Inflater:
                 if not piece.startswith(b"\x1f"):
                     return  # padding after the end
                 self._inflate = zlib.decompressobj(GZIP_BITS)
-            self._take(self._inflate.decompress(piece, self._limit - len(self._out) + 1))
+            self._take(self._inflate.decompress(piece, self._limit - self._size + 1))
             piece = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
 
     def _take(self, piece: bytes) -> None:
-        self._out += piece
-        if len(self._out) > self._limit:
-            raise TooLarge(bytes(self._out[:KEPT_OF_TOO_LARGE]))
+        self._size += self._out.write(piece)
+        if self._size > self._limit:
+            raise TooLarge(self._out.getvalue()[:KEPT_OF_TOO_LARGE])
 
     def finish(self) -> tuple[bytes, bool]:
         """The content, and whether its coding came to its end."""
         whole = self._inflate is None or self._inflate.eof or not self._fed
-        return bytes(self._out), whole
+        return self._out.getvalue(), whole

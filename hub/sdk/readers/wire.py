@@ -29,10 +29,10 @@ from urllib3.exceptions import (
 )
 
 from hub.errors import Code, ConfigError, HubError, SourceContractError, SourceUnavailable
-from hub.sdk.readers.body import Body, Inflater, TooLarge
+from hub.sdk.readers.body import KEPT_OF_TOO_LARGE, Body, Inflater, TooLarge
 from hub.sdk.readers.policy import HttpPolicy
 
-_PIECE = 64 * 1024
+_PIECE = 256 * 1024  # a page in one or two reads; in smaller ones urllib3 moves every byte twice more
 _CODINGS = {"": "", "identity": "", "gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 _watch: ContextVar[_Watch | None] = ContextVar("hub_http_watch", default=None)
 
@@ -242,7 +242,7 @@ class Wire:
                 size += len(piece)
                 if _CODINGS[coding]:
                     if size > self._policy.max_body_bytes:
-                        raise TooLarge(bytes(kept[:_PIECE]))
+                        raise TooLarge(bytes(kept[:KEPT_OF_TOO_LARGE]))
                     kept += piece
                 inflater.feed(piece)
         except TooLarge as exc:
