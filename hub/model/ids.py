@@ -25,7 +25,15 @@ def new_ulids(count: int, now_ms: int | None = None) -> list[str]:
     stamp = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     # The top bit of the random part stays clear, so that counting up never carries into the time.
     first = (stamp << 80) | (int.from_bytes(os.urandom(10), "big") >> 1)
-    return [_encode(first + step) for step in range(count)]
+    ulids: list[str] = []
+    while len(ulids) < count:
+        # All but the last four characters are the same for as long as the last 20 bits do not carry.
+        low = first & 0xFFFFF
+        head = _encode(first)[:-4]
+        steps = range(low, min(low + count - len(ulids), 0x100000))
+        ulids += [head + _PAIRS[step >> 10] + _PAIRS[step & 1023] for step in steps]
+        first += len(steps)
+    return ulids
 
 
 def first_ulid(now_ms: int) -> str:

@@ -29,7 +29,9 @@ _BORDER = "\x1f"
 _SHORT = ("type_source_text", "sub_source", "category", "item_name", "target_org")
 
 _KEYED = itemgetter("name", "id_no", "phone", "email")
-_SHORT_OF = itemgetter("title", *_SHORT)
+# What the record itself names as somebody's, to be masked in its text wherever it stands.
+_OWN = itemgetter("name", "phone", "id_no", "email")
+_SWEPT = itemgetter("title", *_SHORT, "content")
 
 Redactor = Callable[[str], str]
 Wanted = tuple[Demand, str, str, int, datetime, bool]
@@ -120,7 +122,7 @@ class Intake:
         reporter = said["reporter"]
         demand_type, service_step = said["demand_type"], said["service_step"]
         keys = self.keys(reporter, origin.instance)
-        shown, findings = self._masked(said, _own_values(reporter, demand))
+        shown, findings = self._masked(said, (*_OWN(reporter.__dict__), said["target_person"]))
         title, type_text, sub_source, category, item_name, target_org, text = shown
         return (
             demand_id,
@@ -176,20 +178,18 @@ class Intake:
         )
 
     def _masked(
-        self, said: Mapping[str, Any], known: Sequence[str]
+        self, said: Mapping[str, Any], known: Sequence[str | None]
     ) -> tuple[Sequence[str | None], Mapping[str, int]]:
         """Title, the short fields of `_SHORT` and the text, nothing personal in them; and what was found."""
         # One sweep over all: the border is a character that no text holds once it has been read.
-        short: Sequence[str | None] = _SHORT_OF(said)
-        content: str = said["content"]
-        head = _BORDER.join([value or "" for value in short])
-        if head.count(_BORDER) != len(_SHORT):
-            short = [(value or "").replace(_BORDER, " ") for value in short]
-            head = _BORDER.join(short)  # type: ignore[arg-type] # no None is left
-        whole = f"{head}{_BORDER}{content}"
+        values = _SWEPT(said)
+        whole = _BORDER.join([value or "" for value in values])
+        if whole.count(_BORDER) != len(values) - 1:
+            whole = _BORDER.join([(value or "").replace(_BORDER, " ") for value in values])
+            values = ()
         masked, findings = redact(whole, known)
-        if masked is whole and said["title"] and not self._redactors and "\0" not in whole:
-            return (*short, content), findings  # nearly always: the values as they are
+        if masked is whole and values and values[0] and not self._redactors and "\0" not in whole:
+            return values, findings  # nearly always: as they are
         shown = masked.split(_BORDER, len(_SHORT) + 1)
         if not shown[0]:
             shown[0] = _SPACE.sub(" ", shown[-1][: TITLE_LENGTH * 2]).strip()[:TITLE_LENGTH]
@@ -263,13 +263,6 @@ def _may_be_known(reporter: Reporter) -> bool:
         or said["email"]
         or (said["name"] and said["address"])
     )
-
-
-def _own_values(reporter: Reporter, demand: Demand) -> list[str]:
-    """What the record itself names as somebody's, to be masked in its text wherever it stands."""
-    said = reporter.__dict__
-    values = (said["name"], said["phone"], said["id_no"], said["email"], demand.target_person)
-    return [value for value in values if value and "*" not in value]
 
 
 def _anonymity(demand_type: DemandType, said: Anonymity) -> str:

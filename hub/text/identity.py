@@ -10,7 +10,6 @@ import re
 from collections.abc import Collection
 from datetime import date
 from enum import StrEnum
-from operator import mul
 from typing import TYPE_CHECKING, NamedTuple
 
 from hub.text.forms import half_width
@@ -103,7 +102,6 @@ _EMAIL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9-]{1,63}\.)+[
 _ROBOT = re.compile(
     r"(?:no-?reply|do-?not-?reply|mailer-daemon|postmaster|bounces?|notifications?)(?:[+.\-][^@]*)?@"
 )
-_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_CHECK = "10X98765432"
 _PROVINCES = frozenset(
     "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83 91 92 93 94".split()
@@ -119,7 +117,6 @@ _PLAIN_MOBILE = re.compile(r"(?!13800138000|1[3-9]\d0{8})1[3-9]\d{9}\Z", re.ASCI
 _CARD_TYPES = frozenset((None, "", "111", "1", "10"))
 _PLAIN_ID = re.compile(r"[1-9]\d{16}[0-9X]\Z", re.ASCII)
 _MASKED_READING = Reading(None, "", Unusable.MASKED)
-_ZEROS = ord("0") * sum(_ID_WEIGHTS)
 
 
 def is_masked(value: str) -> bool:
@@ -222,7 +219,7 @@ def read_id_no(value: str | None, id_type: str | None = None) -> Reading:
         if "*" in value:
             return _MASKED_READING
         if _PLAIN_ID.match(value) and _plausible(value[:2], value[6:14]):
-            return Reading(value, "id18", None, _id_check(value) == value[17])
+            return Reading(value, "id18", None, _id_check(value[:17]) == value[17])
     text = _JOINTS.sub("", _stripped(value)).upper()
     if not text:
         return Reading(None, why=Unusable.EMPTY)
@@ -274,8 +271,9 @@ def _plausible(province: str, birth: str) -> bool:
 
 
 def _id_check(body: str) -> str:
-    # The digits' codes less that of zero, all at once.
-    return _ID_CHECK[(sum(map(mul, body.encode("ascii"), _ID_WEIGHTS)) - _ZEROS) % 11]
+    # The weights of GB 11643 are the powers of 2 from 2**17 down to 2, modulo 11. Read in base 13, which is 2 modulo 11,
+    # the 17 digits are their own weighted sum but for a factor of 2: a tenth of the cost of adding it up.
+    return _ID_CHECK[2 * int(body, 13) % 11]
 
 
 def id_no_form(digits: str) -> str | None:

@@ -117,7 +117,7 @@ _CALLED = re.compile(
 )
 
 
-def redact(text: str, known: Sequence[str] = (), *, keep: Collection[str] = frozenset()) -> Redaction:
+def redact(text: str, known: Sequence[str | None] = (), *, keep: Collection[str] = frozenset()) -> Redaction:
     """The text with every personal value masked, and the counts of what was found.
 
     Redacting a redacted text changes nothing. Where something was found, full-width digits and letters of the whole
@@ -125,8 +125,8 @@ def redact(text: str, known: Sequence[str] = (), *, keep: Collection[str] = froz
 
     Args:
         text: Plain text (`hub.text.forms.plain_text`).
-        known: The record's own personal values: name, phone numbers, identity number, e-mail, address. Masked ones,
-            titles (王女士) and organisations are passed over.
+        known: The record's own personal values: name, phone numbers, identity number, e-mail, address. None, masked
+            ones, titles (王女士) and organisations are passed over.
         keep: Numbers that are no person's and must stay readable, such as the record's own order number.
     """
     findings: dict[str, int] = {}
@@ -145,10 +145,15 @@ def without_numbers(message: str) -> str:
     return _without_patterns(message, frozenset(), {}) if _TRIGGER.search(message) else message
 
 
-def _without_known(text: str, known: Sequence[str], findings: dict[str, int]) -> str:
-    present = {value: value for value in known if value and value in text}
+def _without_known(text: str, known: Sequence[str | None], findings: dict[str, int]) -> str:
+    present: dict[str, str] = {}
+    for value in (
+        known
+    ):  # no comprehension: its call alone costs as much as the looks, and this is asked of every record
+        if value and value in text:
+            present[value] = value
     if " " in text or "\u3000" in text:
-        present |= {form: value for value in known for form in _spaced(value) if form in text}
+        present |= {form: value for value in known if value for form in _spaced(value) if form in text}
     if not present:
         return text
     for form in sorted(present, key=len, reverse=True):

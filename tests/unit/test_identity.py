@@ -171,6 +171,14 @@ def test_other_certificates_are_taken_with_their_type():
     assert read_id_no("e1234 5678", "414").value == "414:E12345678"
 
 
+def test_the_check_digit_is_the_weighted_sum_of_the_standard():
+    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+    for serial in range(1_000):
+        body = f"11010519491231{serial:03d}"
+        total = sum(int(digit) * weight for digit, weight in zip(body, weights, strict=True))
+        assert read_id_no(body + "10X98765432"[total % 11]).checked
+
+
 def test_a_credit_code_is_known_among_identity_numbers_and_checked():
     assert read_uscc("91350100m000100y43")[:2] == ("91350100M000100Y43", "uscc")
     assert read_uscc("91350100M000100Y43").checked

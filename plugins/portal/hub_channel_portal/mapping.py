@@ -65,6 +65,7 @@ _NOTHING = frozenset(("null", "NULL", "None", "undefined"))
 MAX_KEY = 128
 MAX_TITLE = 2_000
 _MOST_DAYS = 10_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONG = "%Y-%m-%d %H:%M:%S"
 
 
@@ -86,7 +87,7 @@ class PortalMapping:
         self._zone = zone
         self._own_types = dict(types or {})
         self._types = {**TYPE_CODES, **self._own_types}
-        self._offsets: dict[str, str] = {}
+        self._epochs: dict[str, datetime] = {}
         self._statuses = {**STATUS_CODES, **(statuses or {})}
 
     def landed(self, body: bytes) -> RawRecord:
@@ -173,26 +174,28 @@ class PortalMapping:
         known = self._statuses.get(code or "")
         return known if known is not None else mapped(self._statuses, blank_to_none(code), field="zt")
 
-    def _offset(self, day: str) -> str:
-        """The zone's offset on that day as ISO 8601 writes it; looking it up once a day spares half of a time's cost.
+    def _epoch(self, day: str) -> datetime:
+        """What the zone's clocks showed at the epoch if they were as far ahead of UTC as on that day.
 
         Raises:
             ValueError: ``day`` is none, or the offset changes on it.
         """
         midnight = datetime.fromisoformat(day).replace(tzinfo=self._zone)
-        offset, next_offset = midnight.strftime("%z"), (midnight + timedelta(days=1)).strftime("%z")
-        if offset != next_offset:
+        offset, next_offset = midnight.utcoffset(), (midnight + timedelta(days=1)).utcoffset()
+        if offset is None or offset != next_offset:
             raise ValueError("the offset changes on this day")
-        if len(self._offsets) > _MOST_DAYS:
-            self._offsets.clear()
-        self._offsets[day] = offset
-        return offset
+        if len(self._epochs) > _MOST_DAYS:
+            self._epochs.clear()
+        self._epochs[day] = epoch = _EPOCH.replace(tzinfo=None) + offset
+        return epoch
 
     def _moment(self, text: str, field: str) -> datetime:
         if len(text) == 19:  # the promised form; whatever else is read by the slower way that knows many
             try:
-                offset = self._offsets.get(text[:10]) or self._offset(text[:10])
-                return datetime.fromisoformat(text + offset).astimezone(UTC)
+                local = datetime.fromisoformat(text)
+                if local.tzinfo is None:
+                    # By subtraction: replacing or converting the zone costs 0.3 to 0.7 us more, twice a record.
+                    return _EPOCH + (local - (self._epochs.get(text[:10]) or self._epoch(text[:10])))
             except (ValueError, OverflowError):
                 pass
         if blank_to_none(text) is None:
