@@ -200,7 +200,9 @@ class Lander:
             demand_id for one in landed if one.known is not None for demand_id in one.known.demand_ids
         ]
         standing = store.standing_demands(connection, known_ids) if known_ids else {}
-        wanted = sum(len(one.demands) - _standing_of(one, standing) for one in landed)
+        wanted = sum([len(one.demands) for one in landed])
+        if standing:
+            wanted -= sum(_standing_of(one, standing) for one in landed)
         new_ids = iter(new_ulids(wanted, int(now.timestamp() * 1000)))
         new_nos = iter(self.numbers.take("", now, wanted) if wanted else ())
         wanted_rows: list[Wanted] = []
