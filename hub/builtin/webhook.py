@@ -317,8 +317,8 @@ def _unreachable(endpoint: Endpoint, exc: Exception) -> DeliveryDeferred:
     elif isinstance(exc, (aiohttp.ClientResponseError, aiohttp.ClientPayloadError)):
         found = "its answer is no readable HTTP"
     return DeliveryDeferred(
-        f"{_where(endpoint)}: {found} (expected an HTTP answer 2xx); it is tried again, check address and receiver "
-        "with `hub webhook test`",
+        f"{_where(endpoint)}: {found} (expected an HTTP answer 2xx); check address and receiver; a message is tried "
+        "again by itself, `hub webhook test` tries at once",
         code=Code.DELIVERY_UNREACHABLE,
     )
 

@@ -75,7 +75,7 @@ def report(exc: BaseException, *, as_json: bool) -> int:
 
 
 def _usage(exc: BaseException, *, as_json: bool) -> int:
-    message: str = exc.format_message()  # type: ignore[attr-defined]
+    message: str = exc.format_message().replace(": Value error, ", ": ")  # type: ignore[attr-defined]
     code: int = exc.exit_code  # type: ignore[attr-defined]
     if type(exc).__name__ == "NoArgsIsHelpError":  # its help is printed already
         return USAGE

@@ -123,6 +123,12 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
+def counted(count: int, name: str) -> str:
+    """A count under its name in a report: ``3 signals new`` of ``signals_new``, ``1 warning`` of ``warnings``."""
+    first, *rest = name.split("_")
+    return " ".join((str(count), first.removesuffix("s") if count == 1 else first, *rest))
+
+
 class Bar(Protocol):
     """A progress bar, or nothing where no person watches."""
 

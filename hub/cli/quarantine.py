@@ -55,7 +55,7 @@ def list_entries(
                 f"{one['instance']}/{one['stream']}",
                 one["kind"],
                 one["code"] + (f" ({one['field']})" if one["field"] else ""),
-                _short(one["source_no"], 20),
+                _short(one["source_no"], 26),
                 one["set_aside_at"],
             ]
             for one in found
@@ -169,11 +169,13 @@ def replay(
 
 
 def _short(source_no: str | None, most: int = 80) -> str | None:
-    """A record's number, cut where it is long; one that stands under its content is named by the beginning of its hash."""
-    if source_no is None:
-        return None
-    length = 15 if source_no.startswith("sha256:") else most
-    return source_no if len(source_no) <= length else f"{source_no[: length - 1]}…"
+    """A record's number, its middle left out where it is long; one that stands under its content is named by the beginning of its hash."""
+    if source_no is None or len(source_no) <= most:
+        return source_no
+    if source_no.startswith("sha256:"):
+        return f"{source_no[:14]}…"
+    # Neighbours differ in their last digits.
+    return f"{source_no[: most // 2 - 1]}…{source_no[-(most // 2) :]}"
 
 
 def _readable(body: bytes) -> str:

@@ -140,7 +140,7 @@ def once(
 
     def tell() -> None:
         for report in reports:
-            counts = ", ".join(f"{n} {name}" for name, n in report.counts.items() if n)
+            counts = ", ".join(out.counted(n, name) for name, n in report.counts.items() if n)
             if report.records.collected:
                 counts = sentence(report.records)
             out.say(f"{report.step} {report.subject or ''}".strip() + f": {counts or 'nothing to do'}")
@@ -188,5 +188,9 @@ def _records(row: dict[str, Any]) -> str | None:
 def _did(row: dict[str, Any]) -> str:
     from hub.cli import out
 
-    did = _records(row) or ", ".join(f"{n} {name}" for name, n in row["counts"].items() if n) or "nothing new"
+    did = (
+        _records(row)
+        or ", ".join(out.counted(n, name) for name, n in row["counts"].items() if n)
+        or "nothing new"
+    )
     return did + (f"; {out.plural(len(row['problems']), 'problem')}" if row["problems"] else "")

@@ -59,7 +59,14 @@ def why(deps: PipelineDeps, number: str) -> Why:
             signal_id = warnings.find(connection, number).signal_id
         except NotFound:
             signal_id = number
-        signal = signals.get(connection, signal_id)
+        try:
+            signal = signals.get(connection, signal_id)
+        except NotFound:
+            raise NotFound(
+                f"{number!r}: no warning and no signal has it (expected a number from `hub warning list` or an id from `hub signal "
+                "list`); check it",
+                code=Code.NOT_FOUND,
+            ) from None
         entry = deps.plugins.rules.get(signal.rule_id)
         demands = facts_of(connection, signal.demand_ids, live_only=False)
         return Why(

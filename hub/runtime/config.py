@@ -146,7 +146,7 @@ def _explain(exc: ValidationError, origins: Mapping[str, str], path: Path | None
     return (
         "the settings are not usable: "
         + "; ".join(lines)
-        + "; correct them, `hub doctor` shows where each comes from"
+        + "; correct each where it comes from, then look again with `hub doctor`"
     )
 
 
@@ -155,7 +155,7 @@ def fault(error: Mapping[str, Any], model: type[BaseModel]) -> str:
     if error["type"] == "missing":
         return "is missing (expected a value)"
     if error["type"] != "extra_forbidden":
-        return str(error["msg"])
+        return str(error["msg"]).removeprefix("Value error, ")
     from difflib import get_close_matches
 
     near = get_close_matches(str(error["loc"][-1]), _names(model), 1)

@@ -128,7 +128,16 @@ class Hub:
         return migrate(self.store)
 
     def require_schema(self) -> None:
-        """Raises StoreError (code ``store_schema``) unless the database has this version's schema."""
+        """Raises StoreError (code ``store_schema``) unless the database has this version's schema; makes no private one."""
+        if self.settings.database_url is None and "store" not in self.__dict__:
+            from hub.store.private import PrivateServer
+
+            if PrivateServer(self.home, bin_dir=self.settings.pg_bin).status().data_folder is None:
+                raise StoreError(
+                    f"HUB_DATABASE_URL is not set, and {self.home} holds no private database yet (expected one of them); run `hub "
+                    "migrate`, which makes one, or set HUB_DATABASE_URL",
+                    code=Code.STORE_SCHEMA,
+                )
         require_schema(self.store)
 
     @cached_property

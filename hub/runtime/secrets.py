@@ -30,7 +30,7 @@ class Secrets:
         """
         value, _ = self._find(name)
         if value is None:
-            file = f", file {self._folder / name}" if self._folder is not None else ""
+            file = f", file {self._folder / name}" if self._folder is not None else "; secrets_dir is not set"
             raise ConfigError(
                 f"secret {name!r} is nowhere to be found (looked at: plugins, variable {_variable(name)}{file}); set one of them",
                 code=Code.SECRET_MISSING,

@@ -122,6 +122,4 @@ def _wear(sealed: Mapping[str, int]) -> SealCheck:
             "wear", False, f"{shown} values of {SEALS_PER_KEY} that one key may seal: run `hub keys rotate`"
         )
     most = max(sealed.values(), default=0)
-    return SealCheck(
-        "wear", True, f"at most {most} values under one key, of {SEALS_PER_KEY} that it may seal"
-    )
+    return SealCheck("wear", True, f"about {most} values under one key, of {SEALS_PER_KEY} that it may seal")

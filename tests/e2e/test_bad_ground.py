@@ -80,7 +80,8 @@ def test_without_any_configuration_serve_says_what_to_write(nowhere: Path) -> No
 
 
 def test_without_any_configuration_the_list_of_channels_leads_to_the_first_steps(nowhere: Path) -> None:
-    one_message(bare(nowhere, "channel", "list"), CONFIGURATION, "`hub migrate`")
+    one_message(bare(nowhere, "channel", "list"), CONFIGURATION, "`hub migrate`", "no private database yet")
+    assert not (nowhere.parent / "home" / "pg").exists()  # who looks makes no database
     assert bare(nowhere, "migrate").code == DONE
     answer = bare(nowhere, "channel", "list")
     assert answer.code == DONE
@@ -294,6 +295,14 @@ def test_a_database_without_the_schema_leads_to_hub_migrate(desk: Desk, command:
     desk.rows("DROP SCHEMA public CASCADE")
     desk.rows("CREATE SCHEMA public")
     one_message(desk.process(*command), CONFIGURATION, "`hub migrate`", "[store_schema]")
+
+
+def test_a_channel_is_proven_before_there_is_a_database_and_while_it_is_away(desk: Desk) -> None:
+    desk.rows("DROP SCHEMA public CASCADE")
+    desk.rows("CREATE SCHEMA public")
+    assert desk.process("channel", "check", "portal").code == DONE
+    away = "postgresql://hub:x@127.0.0.1:1/hub"
+    assert desk.process("channel", "check", "portal", HUB_DATABASE_URL=away).code == DONE
 
 
 # ---- keys and ports

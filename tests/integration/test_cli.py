@@ -201,6 +201,25 @@ def test_a_dry_run_counts_and_names_problems_and_writes_nothing(desk):
         assert desk.value(f"SELECT count(*) FROM {table}") == 0
 
 
+def test_a_span_that_ends_before_it_begins_is_a_matter_of_usage(desk):
+    backwards = desk.hub("channel", "run", "portal", "--since", "2026-02-01", "--until", "2026-01-01")
+    assert backwards.code == 2
+    assert "--since must be before --until" in said_once(backwards)
+    assert desk.value("SELECT count(*) FROM run") == 0
+
+
+def test_what_an_option_may_be_is_said_without_the_words_of_a_library(desk):
+    answer = desk.hub("signal", "list", "--state", "x")
+    assert answer.code == 2
+    assert "'--state': 'x' is not one of 'open', 'warned'" in said_once(answer)
+
+
+def test_a_warning_that_is_none_is_looked_for_among_warnings_and_signals(desk):
+    answer = desk.hub("warning", "why", "Y0")
+    assert answer.code == 1
+    assert "'Y0': no warning and no signal has it" in said_once(answer)
+
+
 def test_since_reads_again_and_leaves_the_position_where_it_is(desk):
     desk.portal.add(record(1, days_ago=1))
     desk.hub("channel", "run", "portal")

@@ -195,3 +195,37 @@ def test_a_time_without_a_zone_is_the_countys():
     found = moment_of("2026-11-23T08:00", "--since")
     assert found is not None
     assert found.isoformat() == "2026-11-23T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("count", "name", "told"),
+    [
+        (3, "signals_new", "3 signals new"),
+        (1, "warnings", "1 warning"),
+        (1, "signals_new", "1 signal new"),
+        (2, "judged", "2 judged"),
+    ],
+)
+def test_counts_of_a_report_are_said_in_words(count, name, told):
+    from hub.cli.out import counted
+
+    assert counted(count, name) == told
+
+
+def test_a_long_number_keeps_the_digits_in_which_neighbours_differ():
+    from hub.cli.quarantine import _short
+
+    assert _short("ZX411521202611269800017", 26) == "ZX411521202611269800017"
+    first, second = (_short(f"ZX{'4' * 40}{last}", 26) for last in (1, 2))
+    assert first != second
+    assert len(first or "") == 26
+    assert _short(f"sha256:{'f' * 64}") == f"sha256:{'f' * 64}"
+    assert _short(f"sha256:{'f' * 64}", 26) == "sha256:fffffff…"
+
+
+def test_a_position_of_several_parts_is_told_in_words():
+    from hub.cli.channel import _position
+
+    assert _position({"uid": 27, "uidvalidity": 1700000001}) == "uid 27, uidvalidity 1700000001"
+    assert _position("2026-11-26T11:15:44+00:00") == "2026-11-26 19:15"
+    assert _position(None) is None
