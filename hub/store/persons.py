@@ -22,15 +22,22 @@ _WANTED = """
 WITH given AS (
     SELECT DISTINCT phone_key FROM demand WHERE demand_id = ANY(%(ids)s) AND phone_key IS NOT NULL
 ), owner AS (
-    SELECT g.phone_key, count(o.id_key) AS owners, min(o.id_key) AS id_key FROM given g LEFT JOIN LATERAL (
+    SELECT g.phone_key, CASE WHEN count(o.id_key) = 1 THEN min(o.id_key) ELSE g.phone_key END AS wanted
+    FROM given g LEFT JOIN LATERAL (
         SELECT DISTINCT d.id_key FROM demand d
-        WHERE d.phone_key = g.phone_key AND d.reporter_basis = 'id_no' AND d.id_key IS NOT NULL AND NOT d.deleted LIMIT 2
+        WHERE d.phone_key = g.phone_key AND d.phone_key IS NOT NULL AND d.phone_key IS DISTINCT FROM d.reporter_key
+            AND d.reporter_basis = 'id_no' AND d.id_key IS NOT NULL AND NOT d.deleted LIMIT 2
     ) o ON true GROUP BY g.phone_key
+), others AS (
+    -- Each half is answered by an index: those who go by their telephone, and those who go by its owner.
+    SELECT d.demand_id, o.wanted, o.phone_key FROM owner o JOIN demand d ON d.reporter_key = o.phone_key
+    WHERE d.reporter_basis = 'phone' AND o.wanted <> o.phone_key
+    UNION ALL
+    SELECT d.demand_id, o.wanted, o.phone_key FROM owner o JOIN demand d
+        ON d.phone_key = o.phone_key AND d.phone_key IS NOT NULL AND d.phone_key IS DISTINCT FROM d.reporter_key
+    WHERE d.reporter_basis = 'phone_of_id_no' AND d.reporter_key <> o.wanted
 )
-SELECT d.demand_id, CASE WHEN o.owners = 1 THEN o.id_key ELSE d.phone_key END, d.phone_key
-FROM owner o JOIN demand d ON d.phone_key = o.phone_key
-WHERE d.reporter_basis IN ('phone', 'phone_of_id_no')
-    AND d.reporter_key IS DISTINCT FROM CASE WHEN o.owners = 1 THEN o.id_key ELSE d.phone_key END
+SELECT d.demand_id, o.wanted, o.phone_key FROM others o JOIN demand d USING (demand_id)
 ORDER BY d.demand_id FOR UPDATE OF d SKIP LOCKED
 """
 _HISTORY = """
