@@ -46,6 +46,9 @@ class Code(StrEnum):
     # the source changed: keep the page, tell the integrator
     PAGE_REPEATED = "page_repeated"
     PAGE_NOT_JSON = "page_not_json"
+    PAGE_NOT_XML = "page_not_xml"
+    XML_DOCTYPE = "xml_doctype"
+    PAGE_CHECK = "page_check"
     PAGE_HTML = "page_html"
     PAGE_ENCODING = "page_encoding"
     PAGE_SHAPE = "page_shape"

@@ -94,10 +94,16 @@ def to_text(content: bytes, label: str | None, *, place: str) -> str:
     Raises:
         SourceContractError: No encoding fits, or characters are broken (code ``page_encoding``, with the content).
     """
-    if _codec(label) is None and (inside := _IN_TEXT.search(content[:2048])):
-        label = (inside.group(1) or inside.group(2)).decode("ascii")
+    if _codec(label) is None:
+        label = declared_charset(content) or label
     decoded = to_utf8(content, label, place=place)
     return _fail_text(content, label, place) if decoded.damaged else decoded.text
+
+
+def declared_charset(content: bytes) -> str | None:
+    """The encoding that an XML or HTML text declares of itself; a claim like any label, None where it makes none."""
+    inside = _IN_TEXT.search(content[:2048])
+    return (inside.group(1) or inside.group(2)).decode("ascii") if inside else None
 
 
 def _by_mark(content: bytes) -> tuple[str, int] | None:

@@ -1,4 +1,4 @@
-"""Reads JSON and HTML sources over HTTP: tries again where that may help, speaks up where it may not.
+"""Reads JSON, XML and HTML sources over HTTP: tries again where that may help, speaks up where it may not.
 
 The one rule: an answer ends in a right result or in an error with a code, never in "success, 0 records". All
 requests pass the gate that the processes of the hub share.
@@ -60,6 +60,7 @@ ReadT = TypeVar("ReadT")
 Params = Mapping[str, object] | Sequence[tuple[str, object]]
 
 _LOGIN = re.compile(r"log-?[io]n|sign-?in|passport|authorize|(^|[/.])(sso|cas)([/.?]|$)", re.IGNORECASE)
+_FAULT = re.compile(rb"<(?:[\w.-]+:)?Fault[\s>]")
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _MOST_REDIRECTS = 5
 
@@ -209,6 +210,39 @@ class HttpReader:
         call = self._call(method, path, params, json, body, headers, label)
         return self._run(call, lambda found: found, repeatable)
 
+    def read(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[Body], ReadT],
+        *,
+        params: Params = (),
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        label: str = "",
+        repeatable: bool | None = None,
+        faults: bool = False,
+    ) -> ReadT:
+        """What ``read`` makes of one answer; the call is made again also where ``read`` finds that the source cannot now.
+
+        Args:
+            method: As in `fetch`, like all that is not named here.
+            path: As in `records`.
+            read: The body of a 2xx answer -> what it says. Its errors mean what those of `json_records` mean.
+            params: As in `records`.
+            body: As in `fetch`.
+            headers: As in `fetch`.
+            label: As in `fetch`.
+            repeatable: As in `fetch`.
+            faults: ``read`` also gets a SOAP fault that comes with HTTP 500, as SOAP 1.1 sends it.
+
+        Raises:
+            SourceUnavailable: See `fetch`, and what ``read`` raises.
+            SourceContractError: See `fetch`, and what ``read`` raises.
+        """
+        call = self._call(method, path, params, None, body, headers, label)
+        return self._run(replace(call, faults=faults), read, repeatable)
+
     def url(self, path: str) -> str:
         """The absolute URL of a path below ``base_url``.
 
@@ -232,7 +266,7 @@ class HttpReader:
             TryAgain: What another try may mend; the reader's own loop waits for it.
         """
         body = self._wire.exchange(call)
-        if body.status == 429 or body.status >= 500:
+        if (body.status == 429 or body.status >= 500) and not (call.faults and _is_fault(body)):
             self._busy(call, body)
         return body
 
@@ -305,7 +339,11 @@ class HttpReader:
         except SourceContractError as exc:
             if exc.code is Code.PAGE_HTML and self._auth is not None:
                 raise _Denied(exc) from None  # a login page in place of the answer
-            if exc.code is Code.PAGE_NOT_JSON and body is not None and not body.delimited:
+            if (
+                exc.code in (Code.PAGE_NOT_JSON, Code.PAGE_NOT_XML)
+                and body is not None
+                and not body.delimited
+            ):
                 progress.last = exc  # without a declared length a cut at the end shows only here
                 raise TryAgain(exc) from exc.__cause__
             raise
@@ -377,7 +415,7 @@ class HttpReader:
             body = self.exchange(proven)
             if body.status in (401, 403):
                 self._denied(call, f"HTTP {body.status}")
-            if 200 <= body.status < 300 and body.status != 206:
+            if (200 <= body.status < 300 and body.status != 206) or (call.faults and _is_fault(body)):
                 return body
             target = self._redirect(call, body)
             if target is None:
@@ -461,6 +499,11 @@ class HttpReader:
         label = f"{label}, " if label else ""
         place = f"{self.ctx.instance}: {label}{method.upper()} {_shown_path(urlsplit(url).path)}"
         return Call(method.upper(), url, (*pairs, *_pairs(params)), tuple(sent.values()), body, place)
+
+
+def _is_fault(body: Body) -> bool:
+    """A SOAP fault in HTTP 500: the service speaks, it is not in trouble."""
+    return body.status == 500 and _FAULT.search(body.content) is not None
 
 
 def _checked(base_url: str, instance: str) -> str:

@@ -14,13 +14,13 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, field_validator
 
-from hub.errors import Code, SourceContractError, SourceUnavailable
+from hub.errors import Code, SourceContractError
 from hub.sdk.channel import RecordProblem
 from hub.sdk.readers.body import Body
+from hub.sdk.readers.envelope import USUAL_ENVELOPE, Envelope, EnvelopeDenied, Path, code_text
 
-Path = tuple[str, ...]
+__all__ = ["USUAL_ENVELOPE", "Envelope", "EnvelopeDenied", "Path", "Records", "json_document", "json_records"]
 
 _ABSENT = msgspec.Raw(b"")
 _DEEPEST = 200
@@ -28,44 +28,6 @@ _CLOSER = {b"{": b"}", b"[": b"]"}
 # Possessive, so that hostile bytes cost one pass; a lone quote is a string that never ends.
 _TOKENS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},:]', re.DOTALL)
 _any_json = msgspec.json.Decoder(msgspec.Raw)
-
-
-class Envelope(BaseModel):
-    """How a source tells within HTTP 200 whether its answer is one.
-
-    Codes are compared as text: ``200``, ``"200"`` and ``200.0`` are one.
-
-    Attributes:
-        code_path: Where the code stands; without it the answer is refused.
-        ok: Codes of a good answer.
-        again: Codes by which the source says that it cannot now: the call is tried again, then SourceUnavailable.
-        denied: Codes of a missing or expired login: treated as HTTP 401.
-        message_paths: Where the source's own words may stand; the first 40 characters are shown, digits masked.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    code_path: Path = ("code",)
-    ok: frozenset[str] = frozenset({"0", "200"})
-    again: frozenset[str] = frozenset({"429", "500", "502", "503", "504"})
-    denied: frozenset[str] = frozenset({"401", "403"})
-    message_paths: tuple[Path, ...] = (("message",), ("msg",))
-
-    @field_validator("ok", "again", "denied", mode="before")
-    @classmethod
-    def _as_text(cls, codes: Any) -> Any:
-        return (
-            frozenset(_code_text(code) for code in codes)
-            if isinstance(codes, list | tuple | set | frozenset)
-            else codes
-        )
-
-
-USUAL_ENVELOPE = Envelope()
-
-
-class EnvelopeDenied(SourceUnavailable):
-    """The envelope says that the login is missing or expired; the reader renews it once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,38 +202,8 @@ class _Reading:
 
     def judge(self, pick: Any) -> None:
         """Raises unless the envelope's code is a good one."""
-        envelope = self.envelope
-        assert envelope is not None
-        code = _scalar(pick(envelope.code_path))
-        where = ".".join(envelope.code_path)
-        if code is None:
-            self.fail(
-                Code.PAGE_SHAPE,
-                f"no code at {where!r} (expected the envelope's code there)",
-                "check the address, then the envelope in the channel's settings",
-            )
-        if code in envelope.ok:
-            return
-        words = next((text for at in envelope.message_paths if (text := _scalar(pick(at)))), "")
-        shown = code if len(code) <= 10 else _masked(code, 20)
-        said = f"envelope says {where} {shown!r}"
-        said += f", {_masked(words, 40)!r}" if words else ""
-        said += f" (expected {', '.join(sorted(envelope.ok))})"
-        if code in envelope.denied:
-            raise EnvelopeDenied(
-                f"{self.body.place}: {said}: the login is missing or has expired; check the account's secret",
-                code=Code.SOURCE_AUTH,
-            )
-        if code in envelope.again:
-            raise SourceUnavailable(
-                f"{self.body.place}: {said}: the source cannot now; the window is read again at the next run",
-                code=Code.SOURCE_ENVELOPE,
-            )
-        self.fail(
-            Code.SOURCE_ENVELOPE,
-            said,
-            "look the code up in the source's manual, then mend settings or mapping",
-        )
+        assert self.envelope is not None
+        self.envelope.judge(lambda at: _scalar(pick(at)), place=self.body.place, content=self.body.content)
 
     def no_list(self, found: bytes | None) -> NoReturn:
         where = ".".join(self.path) or "the top"
@@ -424,26 +356,13 @@ def _scalar(raw: Any) -> str | None:
         found = msgspec.json.decode(bytes(raw)) if raw is not None else None
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    return None if found is None or isinstance(found, dict | list) else _code_text(found)
-
-
-def _code_text(code: object) -> str:
-    if isinstance(code, bool):
-        return "true" if code else "false"
-    if isinstance(code, float) and code.is_integer():
-        return str(int(code))
-    return str(code).strip()
+    return None if found is None or isinstance(found, dict | list) else code_text(found)
 
 
 def _total(raw: Any) -> int | None:
     """The declared total, also where it is text; None for anything that is no count."""
     text = _scalar(raw)
     return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 15 else None
-
-
-def _masked(text: str, longest: int) -> str:
-    shown = re.sub(r"\d", "*", " ".join(text.split()))
-    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
 def _kind(raw: bytes) -> str:

@@ -45,6 +45,7 @@ class Call:
         url: Absolute, without query.
         params: In order; a name may come more than once.
         place: For messages: instance, label, method, path.
+        faults: A SOAP fault in HTTP 500 is an answer to be read, not a server in trouble.
     """
 
     method: str
@@ -53,6 +54,7 @@ class Call:
     headers: tuple[tuple[str, str], ...]
     body: bytes | None
     place: str
+    faults: bool = False
 
     @property
     def query(self) -> str:
