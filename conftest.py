@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.support.left_out",
     "tests.support.network",
     "tests.db",
+    "tests.support.databases",
     "tests.support.desk",
     "tests.support.delivering",
 ]

@@ -54,6 +54,8 @@ class Code(StrEnum):
     PAGE_SHAPE = "page_shape"
     PAGE_TOO_LARGE = "page_too_large"
     PAGE_COUNT = "page_count"
+    VIEW_COLUMNS = "view_columns"
+    VIEW_WRITES = "view_writes"
     POSITION_INVALID = "position_invalid"
     UIDVALIDITY_CHANGED = "uidvalidity_changed"
     MAIL_UNREADABLE = "mail_unreadable"
