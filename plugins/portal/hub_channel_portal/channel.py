@@ -77,7 +77,7 @@ class PortalChannel(Channel[PortalSettings]):
         In a window that ends now, records dated beyond the clock's allowance come last: the hub sets them aside, and they are
         seen, instead of waiting unseen for their day.
         """
-        from hub_channel_portal.paging import Walk
+        from hub.sdk.readers.walk import Walk
 
         live = self.ctx.clock.now() - window.until < _LIVE
         start, end = window.since, window.until

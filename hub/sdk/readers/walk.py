@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from hub.sdk import Code, SourceContractError
-from hub.sdk.readers.http import NumberedPage, PageGuard, Records
+from hub.errors import Code, SourceContractError
+from hub.sdk.readers.jsonpage import Records
+from hub.sdk.readers.pages import NumberedPage, PageGuard
 
 
 class Walk:
@@ -37,7 +38,7 @@ class Walk:
         """Every page with records; a page that was read once more comes with its new records alone, under its number.
 
         Raises:
-            SourceContractError: A page came twice (``page_repeated``), there is no end (``page_count``), or the portal
+            SourceContractError: A page came twice (``page_repeated``), there is no end (``page_count``), or the source
                 gave fewer records than it declares (``page_count``): records would be lost if the position moved.
         """
         number = 1
@@ -61,7 +62,7 @@ class Walk:
         self._check_total(number)
 
     def _is_last_again(self, number: int, found: Records) -> bool:
-        """Many portals answer a page behind the last one with the last one again."""
+        """Many sources answer a page behind the last one with the last one again."""
         return (
             self._total is not None and self._seen >= self._total and self._guard.repeats(found) == number - 1
         )
@@ -73,7 +74,7 @@ class Walk:
     def _believe(self, found: Records) -> bool:
         """Takes the declared total as far as it can be true; whether records left the window since the page before.
 
-        Not believed: less than was read by position, and a fall by more than a page between two requests (portals that
+        Not believed: less than was read by position, and a fall by more than a page between two requests (sources that
         count on the first page only declare 0 on the others).
         """
         declared, read = found.total, self._seen + len(found.raw)
@@ -113,8 +114,8 @@ class Walk:
         if not self._exact or self._total is None or self._seen >= self._total:
             return
         raise SourceContractError(
-            f"{self._source}: the portal ended on page {number} after {self._seen} records (expected {self._total}, as it declares); "
-            "what came is kept and the window is read again at the next run: ask the portal's keeper, or set total: hint "
+            f"{self._source}: the source ended on page {number} after {self._seen} records (expected {self._total}, as it declares); "
+            "what came is kept and the window is read again at the next run: ask the source's keeper, or set total: hint "
             "in the channel's settings if its total counts more than it lists",
             code=Code.PAGE_COUNT,
         )
