@@ -59,6 +59,10 @@ class Code(StrEnum):
     POSITION_INVALID = "position_invalid"
     UIDVALIDITY_CHANGED = "uidvalidity_changed"
     MAIL_UNREADABLE = "mail_unreadable"
+    FILE_UNREADABLE = "file_unreadable"
+    FILE_TOO_LARGE = "file_too_large"
+    FILE_CUT_SHORT = "file_cut_short"
+    SHEET_HEADER = "sheet_header"
     # one record: set it aside, go on
     KEY_MISSING = "key_missing"
     KEY_INVALID = "key_invalid"
