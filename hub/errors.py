@@ -18,6 +18,7 @@ class Code(StrEnum):
     SECRET_MISSING = "secret_missing"
     KEYS_INVALID = "keys_invalid"
     KEY_UNKNOWN = "key_unknown"
+    HOST_KEY = "host_key"
     PLUGIN_BROKEN = "plugin_broken"
     PLUGIN_INCOMPATIBLE = "plugin_incompatible"
     PLUGIN_TIMEOUT = "plugin_timeout"
@@ -62,6 +63,8 @@ class Code(StrEnum):
     FILE_UNREADABLE = "file_unreadable"
     FILE_TOO_LARGE = "file_too_large"
     FILE_CUT_SHORT = "file_cut_short"
+    FILE_REFUSED = "file_refused"
+    FILE_WAITING = "file_waiting"
     SHEET_HEADER = "sheet_header"
     # one record: set it aside, go on
     KEY_MISSING = "key_missing"
