@@ -3,7 +3,7 @@
 pytest_plugins = [
     "tests.support.environment",
     "tests.support.left_out",
-    "tests.support.network",
+    "hub.testing.network",
     "tests.db",
     "tests.support.databases",
     "tests.support.desk",

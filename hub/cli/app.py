@@ -55,7 +55,7 @@ COMMANDS: dict[str, Entry] = {
         "config", _OPERATE, "Settings and their origins; versions of the office's data: apply, show."
     ),
     "keys": Entry("keys", _OPERATE, "Keys of sealing and searching: list, rotate, reindex, retire, restore."),
-    "plugin": Entry("plugin", _OPERATE, "Plugins: list."),
+    "plugin": Entry("plugin", _OPERATE, "Plugins: list, new, test."),
     "doctor": Entry("doctor", _OPERATE, "Look at everything that the hub stands on, and say what to mend."),
 }
 

@@ -1,4 +1,4 @@
-"""`hub plugin list`: what is installed, what each plugin brings, and which are broken and why."""
+"""`hub plugin list | new | test`: what is installed, what each plugin brings, and which are broken and why."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import typer
 
+from hub.cli import kit
 from hub.cli.door import door_of
 
 
@@ -13,6 +14,8 @@ def register(app: typer.Typer) -> None:
     """Adds the group."""
     group = typer.Typer(no_args_is_help=True)
     group.command("list")(list_plugins)
+    group.command("new")(kit.new)
+    group.command("test")(kit.prove)
     app.add_typer(group, name="plugin", help="Plugins: channels, rules and notifiers that others bring.")
 
 

@@ -3,4 +3,4 @@
 import pytest
 
 # A contract's failure shows what was compared, as in the author's own test files.
-pytest.register_assert_rewrite("hub.testing.contract", "hub.testing.live")
+pytest.register_assert_rewrite("hub.testing.contract", "hub.testing.live", "hub.testing.push")

@@ -35,7 +35,7 @@ DOORS = {
     "order": ("list", "show"),
     "ledger": ("list", "export", "verify"),
     "webhook": ("list", "redeliver", "test"),
-    "plugin": ("list",),
+    "plugin": ("list", "new", "test"),
 }
 
 

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from tests.support import network
+from hub.testing import network
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_refusal_that_was_swallowed_still_fails_the_test(pytester):
                 sock.connect(("192.0.2.1", 9))
         """
     )
-    result = pytester.runpytest_inprocess("-p", "tests.support.network")
+    result = pytester.runpytest_inprocess("-p", "hub.testing.network")
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*tried to connect to 192.0.2.1:9*"])
 
