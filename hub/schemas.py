@@ -28,10 +28,12 @@ def models() -> dict[str, tuple[type[BaseModel], Literal["serialization", "valid
     from hub.model.rating import Rating
     from hub.model.report import Report
     from hub.model.warning import OrderMessage, WarningMessage
+    from hub.sdk.declarative.document import SourceDocument
     from hub.settings import HubSettings
 
     return {
         "hub-yaml": (HubSettings, "validation"),
+        "source": (SourceDocument, "validation"),
         "config-document": (ConfigDocument, "validation"),
         "demand": (Demand, "serialization"),
         "case": (Case, "serialization"),

@@ -101,6 +101,10 @@ class HubSettings(Section):
     secrets_dir: Path | None = Field(default=None, description="Folder with one file a secret.")
     county: CountySettings = CountySettings()
     channels: dict[Slug, ChannelConfig] = Field(default_factory=dict)
+    sources: tuple[Path, ...] = Field(
+        default=(),
+        description="Files of sources without code, each of which brings a channel; relative to this file.",
+    )
     plugins_disabled: tuple[str, ...] = Field(default=(), description="Plugins that are not loaded.")
     stop_list: tuple[str, ...] = Field(
         default=(), description="Telephones that are nobody: a window's own, a cadre's, an agent's."

@@ -77,7 +77,9 @@ def prove(
     ctx: typer.Context,
     path: Annotated[
         Path,
-        typer.Argument(metavar="PATH", help="Folder of a distribution: what holds its pyproject.toml."),
+        typer.Argument(
+            metavar="PATH", help="Folder of a distribution, or the YAML file of a source without code."
+        ),
     ],
     show: Annotated[bool, typer.Option("--show", help="Show what pytest says while it runs.")] = False,
 ) -> None:
@@ -88,8 +90,11 @@ def prove(
     door = door_of(ctx)
     if not path.exists():
         raise typer.BadParameter(f"{path} does not exist", param_hint="PATH")
-    if not path.is_dir():
-        raise typer.BadParameter(f"{path} is no folder (expected a distribution's)", param_hint="PATH")
+    if path.is_file() and path.suffix not in (".yaml", ".yml"):
+        raise typer.BadParameter(
+            f"{path} is neither a folder nor a file in YAML (expected a distribution or a source without code)",
+            param_hint="PATH",
+        )
     proof = _proved(path, show=show)
     door.answer(proof, lambda: _tell(proof))
     if not proof["ok"]:
@@ -154,7 +159,7 @@ def _cut_off(path: Path, ended: int | None, said: str) -> dict[str, Any]:
     failure = {"what": "the contract can be run", "where": str(path), "message": message, "test": None}
     return {
         "target": str(path),
-        "kind": "distribution",
+        "kind": "distribution" if path.is_dir() else "source",
         "name": path.name,
         "version": "?",
         "channels": {},

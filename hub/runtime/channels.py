@@ -1,4 +1,4 @@
-"""What is configured and installed, read from hub.yaml and entry points alone: DAG files list channels without a database."""
+"""What is configured and installed, read from hub.yaml, its sources and entry points alone: DAG files list channels without a database."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hub.plugins.loader import installed_plugins
 from hub.runtime.config import load
+from hub.runtime.sources import source_names
 from hub.settings import ChannelConfig
 
 
@@ -38,8 +39,10 @@ def catalog(
     Raises:
         ConfigError: hub.yaml cannot be read.
     """
-    settings = load(config=config, environ=environ).settings
-    names = {plugin.name for plugin in installed_plugins()} - set(settings.plugins_disabled)
+    loaded = load(config=config, environ=environ)
+    settings = loaded.settings
+    names = {plugin.name for plugin in installed_plugins()} | source_names(loaded)
+    names -= set(settings.plugins_disabled)
     return tuple(
         _entry(instance, channel, names)
         for instance, channel in sorted(settings.channels.items())

@@ -26,6 +26,7 @@ from hub.runtime import logs
 from hub.runtime.config import Loaded, fault
 from hub.runtime.keys import open_keys
 from hub.runtime.secrets import Secrets
+from hub.runtime.sources import named_files, ready_files
 from hub.sdk.context import ChannelContext, SourceGate
 from hub.sdk.notify import Notifier
 from hub.seal import ChainSalt, Sealer, SearchKeys
@@ -144,7 +145,7 @@ class Hub:
     def plugins(self) -> PluginSet:
         from hub.builtin import plugin as builtin
 
-        return load_plugins(
+        plugins = load_plugins(
             self.settings,
             builtin=self._builtin if self._builtin is not None else {"builtin": builtin},
             disabled=self.settings.plugins_disabled,
@@ -152,6 +153,16 @@ class Hub:
                 "plugin_failed", plugin=failure.plugin, hook=failure.hook, code=str(failure.code)
             ),
         )
+        self._add_sources(plugins, named_files(self.loaded))
+        # Only then is known which channels nobody brings but the hub's ready mappings.
+        self._add_sources(plugins, ready_files(self.loaded, plugins.channels))
+        return plugins
+
+    def _add_sources(self, plugins: PluginSet, files: tuple[Path, ...]) -> None:
+        if files:
+            from hub.plugins.sources import add_sources
+
+            add_sources(plugins, files, disabled=self.settings.plugins_disabled)
 
     @cached_property
     def secrets(self) -> Secrets:

@@ -3,4 +3,6 @@
 import pytest
 
 # A contract's failure shows what was compared, as in the author's own test files.
-pytest.register_assert_rewrite("hub.testing.contract", "hub.testing.live", "hub.testing.push")
+pytest.register_assert_rewrite(
+    "hub.testing.contract", "hub.testing.live", "hub.testing.push", "hub.testing.declared"
+)

@@ -1,4 +1,4 @@
-"""Proves one distribution: loads it as the hub would, runs its contract, and says what came of it.
+"""Proves one distribution or one source without code: loads it as the hub would, runs its contract, and says what came of it.
 
 ``python -m hub.testing.prove TARGET REPORT`` runs in a process of its own, which `hub plugin test` starts: the plugin under test may end it,
 hang it or fill its memory, and the one who asked still gets an answer. Nothing is installed: the distribution's folder goes to the head of
@@ -71,7 +71,7 @@ class Proof:
     """All that was found.
 
     Attributes:
-        kind: ``distribution``.
+        kind: ``distribution`` or ``source``.
         channels: Names of the channels that it brings -> their titles.
         others: Tests of the author's own that passed.
     """
@@ -214,6 +214,23 @@ def prove_distribution(folder: Path, *, show: bool = False) -> Proof:
     return proof
 
 
+def prove_source(file: Path, *, show: bool = False) -> Proof:
+    """Runs the contract over a source without code."""
+    from hub.errors import HubError
+    from hub.sdk.declarative.read import read_source
+
+    proof = Proof(str(file), "source", name=file.name)
+    try:
+        document = read_source(file)
+    except HubError as exc:
+        proof.failures.append(Failure("the file describes a source", file.name, exc.message))
+        return proof
+    proof.version = document.version
+    proof.channels[document.name] = document.title
+    _run(proof, file.parent, file, show)
+    return proof
+
+
 def _run(proof: Proof, folder: Path, target: Path, show: bool) -> None:
     # The root and its settings are found as when the author runs pytest, in a repository of several channels too.
     arguments = [str(target), "--import-mode=importlib", "-o", "addopts="]
@@ -284,10 +301,10 @@ def _sentence(test: str) -> str:
 
 
 def prove(target: Path, *, show: bool = False) -> Proof:
-    """What holds of the distribution there, and what does not."""
+    """What holds of the distribution or source there, and what does not."""
     started = time.monotonic()
     target = target.resolve()
-    proof = prove_distribution(target, show=show)
+    proof = (prove_distribution if target.is_dir() else prove_source)(target, show=show)
     proof.seconds = round(time.monotonic() - started, 1)
     return proof
 

@@ -1,18 +1,31 @@
 """The hub's part of pytest, loaded by its entry point wherever the hub is installed; light, for every run of pytest loads it.
 
-At the end it says of every channel's contract that was run how much of it is kept, and how many gaps are written down.
+- A file in YAML that begins a source without code (``hub_source: 1``) is a test file: its contract is run over its samples.
+- At the end it says of every channel's contract that was run how much of it is kept, and which gaps are written down.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 KEPT, BROKEN, GAP = "kept", "broken", "gap"
+_MARK = b"hub_source:"
+_HEAD_BYTES = 4_096
 _contracts: dict[str, Counter[str]] = {}
+
+
+def is_source_file(path: Path) -> bool:
+    """Whether the file in YAML describes a source without code; nothing else of it is judged."""
+    if path.suffix not in (".yaml", ".yml") or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    return any(line.startswith(_MARK) for line in head.removeprefix(b"\xef\xbb\xbf").splitlines())
 
 
 def contract_of(item: pytest.Item) -> type[Any] | None:
@@ -32,6 +45,16 @@ def verdict_of(report: pytest.TestReport) -> str | None:
     if report.when == "call" or report.skipped:
         return GAP if report.skipped else KEPT
     return None
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """A source without code is a module with its contract."""
+    if not is_source_file(file_path):
+        return None
+    from hub.testing.declared import SourceModule
+
+    module: pytest.Collector = SourceModule.from_parent(parent, path=file_path)
+    return module
 
 
 def pytest_sessionstart() -> None:

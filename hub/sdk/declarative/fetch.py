@@ -1,0 +1,111 @@
+"""What a reader kind brings to a source without code: its settings in hub.yaml, its stream, and how it fetches and opens records."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from hub.sdk.channel import (
+    ChannelSettings,
+    Check,
+    CheckReport,
+    Order,
+    Page,
+    PositionKind,
+    RawRecord,
+    Stream,
+    Window,
+)
+from hub.sdk.context import ChannelContext
+from hub.sdk.declarative.contents import Content
+from hub.sdk.declarative.document import SourceDocument
+
+Land = Callable[[RawRecord], RawRecord]
+CHECKED_RECORDS = 20
+
+
+class DeclaredSettings(ChannelSettings):
+    """What hub.yaml says of every source without code.
+
+    Attributes:
+        maps: Further codes of one field for this instance, such as ``{status: {"12": closed}}``; they go before the file's.
+    """
+
+    maps: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+class Fetcher(ABC):
+    """Fetches the records of one configured source; made for one run, closed with its channel."""
+
+    Settings: ClassVar[type[DeclaredSettings]]
+
+    def __init__(self, document: SourceDocument, settings: Any, ctx: ChannelContext) -> None:
+        self.document = document
+        self.settings = settings
+        self.ctx = ctx
+
+    @staticmethod
+    def stream(document: SourceDocument) -> Stream:
+        """The stream that the document's records come in."""
+        rule = document.stream
+        kind = PositionKind.TIME if document.record.position is not None else PositionKind.OPAQUE
+        return Stream(rule.name, kind, Order.UNORDERED, rule.overlap_s, rule.max_skew_s)
+
+    @staticmethod
+    @abstractmethod
+    def open_record(raw: RawRecord) -> Content:
+        """What a record holds; pure.
+
+        Raises:
+            RecordRejected: Its bytes cannot be read.
+        """
+
+    @abstractmethod
+    def pages(self, stream: Stream, window: Window, land: Land) -> Iterator[Page]:
+        """See `hub.sdk.Channel.pages`; ``land`` gives a record its number, version and position."""
+
+    @abstractmethod
+    def check(self, land: Land, normalize: Callable[[RawRecord], object]) -> CheckReport:
+        """See `hub.sdk.Channel.check`."""
+
+    def close(self) -> None:
+        """Releases connections."""
+
+
+def readable(records: list[RawRecord], normalize: Callable[[RawRecord], object]) -> Check:
+    """A line that says how many of these records can be read, and with which codes the others cannot."""
+    from hub.errors import RecordRejected
+
+    codes: list[str] = []
+    for record in records:
+        try:
+            if record.problem is not None:
+                codes.append(record.problem.code)
+            else:
+                normalize(record)
+        except RecordRejected as exc:
+            codes.append(exc.code)
+    if not codes:
+        return Check("records", True, f"{len(records)} of {len(records)} can be read")
+    told = ", ".join(sorted(set(codes)))
+    return Check(
+        "records",
+        False,
+        f"{len(codes)} of {len(records)} cannot be read ({told}): compare them with the samples, then mend the file or `maps` in the settings",
+    )
+
+
+def fetcher_of(kind: str) -> type[Fetcher]:
+    """The fetcher of a reader kind; imports it alone."""
+    if kind == "http_json":
+        from hub.sdk.declarative.fetch_json import JsonFetcher
+
+        return JsonFetcher
+    if kind == "mail":
+        from hub.sdk.declarative.fetch_mail import MailFetcher
+
+        return MailFetcher
+    raise ValueError(f"no fetcher for reader kind {kind!r}")

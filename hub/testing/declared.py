@@ -1,0 +1,348 @@
+"""The contract over a source without code: made of its file and of the samples beside it, without a line of the author's own.
+
+``open311.yaml`` has its samples in ``open311.samples/``: one record's bytes each, beside it what must come of it, as for a coded channel. From the
+first sound sample and the file's own words the well-behaved source is built that the contract spoils in forty ways.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import pytest
+
+from hub.clock import COUNTY_ZONE
+from hub.errors import ConfigError
+from hub.sdk.channel import ChannelSettings, RawRecord
+from hub.sdk.declarative.channel import DeclaredChannel, channel_of
+from hub.sdk.declarative.contents import steps
+from hub.sdk.declarative.document import SourceDocument
+from hub.sdk.declarative.fetch_json import dotted, written
+from hub.sdk.declarative.read import read_source
+from hub.sdk.declarative.readers import HttpJson, TimeParam
+from hub.sdk.declarative.rules import AsTime, EpochParse, Sourced
+from hub.sdk.readers.policy import HttpPolicy
+from hub.testing.contract import ChannelContract
+from hub.testing.hostile import Fields, ListPage, ListSource, Request
+from hub.testing.live import HttpListContract
+
+PAGE_SIZE = 5
+_NO_TOTAL = "the source declares no total: what is missing on a page cannot be seen"
+_NO_PHONE = "the mapping reads no telephone number"
+_NO_SINCE = "the source cannot be asked for what is new: every run reads everything"
+
+
+class AnySecret(Mapping[str, str]):
+    """A store in which every secret is found: which ones a source names is its file's matter."""
+
+    def __getitem__(self, name: str) -> str:
+        return f"the-secret-{name}"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str)
+
+
+class SourceModule(pytest.Module):
+    """A source's file as pytest sees it: a module with its contract."""
+
+    def _getobj(self) -> types.ModuleType:
+        module = types.ModuleType(self.path.stem)
+        try:
+            contract = contract_of_file(self.path)
+        except ConfigError as exc:
+            raise self.CollectError(exc.message) from None
+        setattr(module, contract.__name__, contract)
+        return module
+
+
+def samples_of(file: Path) -> Path:
+    """The folder with the samples of a source's file."""
+    return file.with_name(f"{file.stem}.samples")
+
+
+def contract_of_file(file: Path) -> type[ChannelContract]:
+    """The contract class of a source without code.
+
+    Raises:
+        ConfigError: The file describes no source.
+    """
+    document = read_source(file)
+    reader = document.reader
+    members: dict[str, Any] = {
+        "channel": channel_of(document),
+        "samples": samples_of(file),
+        "secrets": AnySecret(),
+        "gaps": dict(document.contract.gaps),
+    }
+    base: type[ChannelContract] = DeclaredContract
+    if (
+        isinstance(reader, HttpJson)
+        and reader.paging.style != "none"
+        and (sample := _sound_sample(file)) is not None
+    ):
+        source = DeclaredPages(document, sample)
+        base = DeclaredListContract
+        members["source"] = source
+        members["gaps"] = {**source.gaps, **members["gaps"]}
+    name = "Test" + "".join(part.title() for part in document.name.split("_"))
+    return cast("type[ChannelContract]", type(name, (base,), members))
+
+
+class DeclaredContract(ChannelContract):
+    """The part that needs no source, over a source without code."""
+
+    def make_settings(self, base_url: str) -> ChannelSettings:
+        """The least settings that the reader takes."""
+        return least_settings(cast("type[DeclaredChannel]", self.channel), base_url)
+
+    def make_record(self, body: bytes) -> RawRecord:
+        """A sample as the reader would hand it over."""
+        return landed_sample(
+            cast("type[DeclaredChannel]", self.channel), self.make_settings("http://127.0.0.1:9"), body
+        )
+
+
+class DeclaredListContract(HttpListContract, DeclaredContract):
+    """The whole contract, over a source that is read page by page over HTTP."""
+
+    def make_impatient_settings(self, base_url: str) -> ChannelSettings:
+        """As `make_settings`, with a second for an answer."""
+        return least_settings(
+            cast("type[DeclaredChannel]", self.channel), base_url, http=HttpPolicy(deadline_s=1.0, tries=1)
+        )
+
+
+def least_settings(channel: type[DeclaredChannel], base_url: str, **more: Any) -> ChannelSettings:
+    """Settings with which the channel can be built."""
+    kind = channel.document.reader.kind
+    if kind == "mail":
+        usual = {
+            "host": "127.0.0.1",
+            "port": 9,
+            "user": "box",
+            "password_secret": "mail.password",
+            "security": "plain",
+        }
+        return channel.Settings.model_validate({**usual, **more})
+    return channel.Settings.model_validate({"base_url": base_url, "page_size": PAGE_SIZE, **more})
+
+
+def landed_sample(channel: type[DeclaredChannel], settings: Any, body: bytes) -> RawRecord:
+    """A record's bytes, landed as the channel's own pages would."""
+    if channel.document.reader.kind == "mail":
+        from hub.sdk.readers.mail import MAIL
+        from hub.sdk.readers.mail_parse import source_no
+
+        return RawRecord(source_no(body), body, media_type=MAIL)
+    from hub.testing.factories import channel_context
+
+    return channel(settings, channel_context(secrets=AnySecret())).landed(RawRecord(None, body))
+
+
+def _sound_sample(file: Path) -> dict[str, Any] | None:
+    """The first sample that is a JSON object and gives demands."""
+    folder = samples_of(file)
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.with_suffix(".demands.json").exists() and path.suffix == ".json":
+            try:
+                fields = json.loads(path.read_bytes())
+            except ValueError:
+                continue
+            if isinstance(fields, dict):
+                return fields
+    return None
+
+
+class DeclaredPages(ListSource):
+    """How the source that a file describes answers when it is well.
+
+    A record here is flat: the places of number, position, text and telephone, and whatever else the hostile source puts beside them; `render`
+    puts them where they belong in a copy of the sample.
+    """
+
+    page_size: ClassVar[int] = PAGE_SIZE
+
+    def __init__(self, document: SourceDocument, sample: Mapping[str, Any]) -> None:
+        reader = cast(HttpJson, document.reader)
+        self._reader = reader
+        self._sample = dict(sample)
+        self._parse: AsTime | None = None
+        self._literal = set[str]()
+        self.key = self._place(document.record.number)  # type: ignore[misc]
+        self.text = self._place(document.fields.content)  # type: ignore[misc]
+        phone = document.fields.reporter.phone
+        self.phone = self._place(phone) if phone is not None else "telephone-of-nobody"  # type: ignore[misc]
+        position = document.record.position
+        if position is not None:
+            self._parse = position.parse
+        self.position = self._place(position) if position is not None else "time-of-nothing"  # type: ignore[misc]
+        self._version = document.record.version
+        self.gaps = dict(_gaps(document))
+
+    def _place(self, rule: Sourced) -> str:
+        if rule.column is not None:
+            self._literal.add(rule.column)
+        return rule.places[0]
+
+    def record(self, index: int, moment: datetime) -> Fields:
+        """See `ListSource.record`."""
+        return {
+            self.key: f"A{index:09d}",
+            self.position: self.moment_text(moment),
+            self.text: f"第{index}次来，窗口仍然没有人。",
+            self.phone: f"138{index:08d}",
+        }
+
+    def moment_text(self, moment: datetime) -> Any:
+        """See `ListSource.moment_text`."""
+        return _written_at(moment, self._parse)
+
+    def at_page(self, request: Request, number: int) -> Request:
+        """See `ListSource.at_page`."""
+        paging = self._reader.paging
+        told = (number - 1) * self._size(request) if paging.style == "offset" else number - 1 + paging.first
+        return Request(request.path, {**request.query, paging.number: str(told)}, request.headers)
+
+    def _size(self, request: Request) -> int:
+        return int(request.query.get(self._reader.paging.size, self._reader.paging.page_size))
+
+    def page(self, request: Request, records: Sequence[Fields], *, newest_first: bool) -> ListPage:
+        """See `ListSource.page`."""
+        paging, size = self._reader.paging, self._size(request)
+        told = int(request.query.get(paging.number, 0))
+        number = told // size + 1 if paging.style == "offset" else told - paging.first + 1
+        found = [one for one in records if self._is_asked_for(one, request)]
+        if self._reader.until is None:
+            found.sort(key=lambda one: str(one.get(self.key, "")))  # what the file's query must ask for
+        if newest_first:
+            found.reverse()
+        total = len(found) if self._reader.total is not None else None
+        return ListPage(found[(number - 1) * size : number * size], total, number, size)
+
+    def _is_asked_for(self, record: Fields, request: Request) -> bool:
+        written_at = str(record[self.position])
+        for param, after in ((self._reader.since, True), (self._reader.until, False)):
+            border = request.query.get(param.name) if param is not None else None
+            if border is None or param is None:
+                continue
+            moment = self._moment(written_at)
+            if moment is None:
+                return after  # what is no time sorts behind every time
+            asked = _asked(param, border)
+            if moment < asked if after else moment > asked:
+                return False
+        return True
+
+    def _moment(self, text: str) -> datetime | None:
+        try:
+            if isinstance(self._parse, EpochParse):
+                return datetime.fromtimestamp(int(text) / (1_000 if self._parse.unit == "ms" else 1), UTC)
+            forms = self._parse.forms if self._parse is not None else ()
+            moment = datetime.strptime(text, forms[0]) if forms else datetime.fromisoformat(text)  # noqa: DTZ007
+        except ValueError:
+            return None
+        return moment if moment.tzinfo else moment.replace(tzinfo=COUNTY_ZONE)
+
+    def render(self, page: ListPage) -> str:
+        """See `ListSource.render`."""
+        listed = None if page.records is None else [self._whole(one) for one in page.records]
+        document: Any = listed
+        for name in reversed(dotted(self._reader.records)):
+            document = {name: document}
+        if self._reader.total is not None and page.total is not None:
+            _put(document, dotted(self._reader.total), page.total)
+        if self._reader.envelope is not None:
+            _put(document, dotted(self._reader.envelope.code), self._reader.envelope.ok[0])
+        return json.dumps(document, ensure_ascii=False)
+
+    def _whole(self, record: Fields) -> dict[str, Any]:
+        whole = copy.deepcopy(self._sample)
+        own = (self.key, self.position, self.text, self.phone)
+        for place in own:
+            path = (place,) if place in self._literal else steps(place)
+            if place in record:
+                _put(whole, path, record[place])
+            else:
+                _drop(whole, path)
+        if self._version is not None and (moment := self._moment(str(record.get(self.position)))) is not None:
+            # A record that is sent again has a new version too.
+            told = (
+                _written_at(moment, self._version.parse)
+                if self._version.as_ == "time"
+                else int(moment.timestamp())
+            )
+            for place in self._version.places[:1]:
+                _put(whole, (place,) if self._version.column is not None else steps(place), told)
+        for name, value in record.items():
+            if name not in own:
+                whole[name] = value
+        return whole
+
+    def refusal(self) -> str:
+        """See `ListSource.refusal`."""
+        document: dict[str, Any] = {}
+        envelope = self._reader.envelope
+        _put(document, dotted(envelope.code) if envelope is not None else ("code",), _refused(envelope))
+        return json.dumps(document)
+
+
+def _written_at(moment: datetime, parse: AsTime | None) -> Any:
+    """A moment as the source writes it."""
+    if isinstance(parse, EpochParse):
+        return int(moment.timestamp()) * (1_000 if parse.unit == "ms" else 1)
+    forms = parse.forms if parse is not None else ()
+    return written(forms[0], moment, COUNTY_ZONE) if forms else moment.astimezone(COUNTY_ZONE).isoformat()
+
+
+def _refused(envelope: Any) -> Any:
+    return envelope.again[0] if envelope is not None and envelope.again else 500
+
+
+def _asked(param: TimeParam, border: str) -> datetime:
+    """The moment that a parameter says, as the source reads it."""
+    if param.form in ("epoch_s", "epoch_ms"):
+        return datetime.fromtimestamp(int(border) / (1_000 if param.form == "epoch_ms" else 1), UTC)
+    if param.form in ("iso", "iso_z"):
+        return datetime.fromisoformat(border)
+    return datetime.strptime(border, param.form).replace(tzinfo=COUNTY_ZONE)
+
+
+def _put(document: Any, path: Sequence[str], value: Any) -> None:
+    for step in path[:-1]:
+        if isinstance(document, list):
+            document = document[int(step)]
+        else:
+            document = document.setdefault(step, {})
+    document[int(path[-1]) if isinstance(document, list) else path[-1]] = value
+
+
+def _drop(document: Any, path: Sequence[str]) -> None:
+    for step in path[:-1]:
+        document = document[int(step)] if isinstance(document, list) else document.get(step, {})
+    if isinstance(document, dict):
+        document.pop(path[-1], None)
+
+
+def _gaps(document: SourceDocument) -> Iterator[tuple[str, str]]:
+    """What a source of this kind cannot keep, whatever its author does."""
+    reader = cast(HttpJson, document.reader)
+    if reader.total is None:
+        yield "test_records_that_the_total_counts_and_no_page_holds_are_loud", _NO_TOTAL
+        yield "test_a_total_without_records_is_loud", _NO_TOTAL
+        if reader.until is not None:
+            yield "test_a_record_that_leaves_the_window_while_it_is_read_hides_no_other", _NO_TOTAL
+    if document.fields.reporter.phone is None:
+        yield "test_a_masked_telephone_number_stays_as_it_came", _NO_PHONE
+    if reader.since is None:
+        yield "test_a_later_run_reads_what_was_added_and_not_everything_again", _NO_SINCE
