@@ -39,6 +39,7 @@ class Store:
             pool_size=pool_size,
             max_overflow=8,
             pool_pre_ping=True,
+            use_native_hstore=False,  # the hub has none: spares a question at the first connection
             hide_parameters=True,  # a traceback must not quote a row's values
             connect_args={
                 "application_name": application_name,
