@@ -31,6 +31,7 @@ class Why(StrEnum):
     NEW = "new"
     BACK = "back"
     VERSION = "version"
+    SEEDED = "seeded"  # nothing was missed; the row was made of the rule's signals when the table came
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Reach:
         absent: Nobody brings the rule now, or it is disabled: what is judged goes past it.
         since: From when on demands came past it; None where none did.
         until: To when; None while it is absent, and where none did.
-        why: None where nothing was missed.
+        why: None where nothing was missed; ``seeded`` until the first evaluation that is noted.
     """
 
     rule_id: str
@@ -92,8 +93,8 @@ def made_good(connection: Connection, reach: Reach) -> None:
 
 def all_waits(connection: Connection, judging: Mapping[str, str]) -> None:
     """Every stored demand waits for these rules: they have missed nothing."""
-    if not reaches(connection):
-        return  # nothing was judged yet
+    if _nothing_noted(reaches(connection)):
+        return  # the first evaluation notes every rule
     for rule_id, version in judging.items():
         _put(connection, Reach(rule_id, version))
 
@@ -160,13 +161,28 @@ def _changed(
     whole: bool,
 ) -> list[Reach]:
     """The rows that are other than they were; ``oldest`` is since when the oldest demand waits that all rules must judge."""
-    if not known:  # the first evaluation of all: nothing was judged before
-        return [Reach(rule_id, version) for rule_id, version in judging.items()] if whole else []
+    if _nothing_noted(known):
+        # Who was there before nobody knows: what can be told is that a rule's signals are of another version.
+        found = [
+            _first_seen(known.get(rule_id), rule_id, version, now) for rule_id, version in judging.items()
+        ]
+        away = [_gone(one, now) for rule_id, one in known.items() if rule_id not in judging]
+        return [*found, *(away if whole else ())]
     found = [_arrived(known.get(rule_id), rule_id, version, now) for rule_id, version in judging.items()]
     if whole:
         gone = min(now, oldest or now) - _UNSEEN
         found += [_gone(one, gone) for rule_id, one in known.items() if rule_id not in judging]
     return [one for one in found if one != known.get(one.rule_id)]
+
+
+def _nothing_noted(known: Mapping[str, Reach]) -> bool:
+    return all(one.why is Why.SEEDED for one in known.values())
+
+
+def _first_seen(was: Reach | None, rule_id: str, version: str, now: datetime) -> Reach:
+    if was is None or was.version == version:
+        return Reach(rule_id, version)
+    return Reach(rule_id, version, since=EVER, until=now, why=Why.VERSION)
 
 
 def _arrived(was: Reach | None, rule_id: str, version: str, now: datetime) -> Reach:
@@ -181,7 +197,13 @@ def _gone(was: Reach, at: datetime) -> Reach:
     if was.absent:
         return was
     since = min(was.since or at, at)
-    return replace(was, absent=True, since=max(since, EVER), until=None, why=was.why or Why.BACK)
+    return replace(
+        was,
+        absent=True,
+        since=max(since, EVER),
+        until=None,
+        why=Why.BACK if was.why in (None, Why.SEEDED) else was.why,
+    )
 
 
 def waits_for(reaches: Collection[Reach], rule_ids: Collection[str] | None) -> list[Reach]:

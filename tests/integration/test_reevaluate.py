@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -275,3 +276,20 @@ def test_the_command_says_what_it_did_and_is_written_to_the_audit_log(desk: Desk
         "SELECT subject, detail FROM audit_log WHERE action = 'demand.reevaluate' ORDER BY audit_id"
     )
     assert [row[0] for row in noted] == ["all rules", "W08", "all rules"]
+
+
+def test_an_upgrade_tells_the_version_of_a_rule_from_its_signals_and_calls_no_rule_new(
+    county: County,
+) -> None:
+    install(county, Later)
+    an_hour_of(county, "甲", "乙")
+    revision = import_module("hub.store.migrations.versions.0004_rule_reach")
+    with county.store.begin() as connection:
+        connection.execute(text("DELETE FROM rule_reach"))
+        connection.execute(text(revision.SEED))
+    assert missed(county) == {}
+    install(county, LaterStill)
+    assert missed(county) == {"T02": 2}
+    assert put_back(county) == 2  # as the doctor bids, before anything else was judged
+    assert {one.rule_version for one in county.signals(rule="T02")} == {"2"}
+    assert missed(county) == {}

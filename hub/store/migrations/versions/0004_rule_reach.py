@@ -14,6 +14,12 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+# What stands was judged by the versions that its signals name; of rules without a signal nothing is known.
+SEED = """
+INSERT INTO rule_reach (rule_id, rule_version, why)
+SELECT DISTINCT ON (rule_id) rule_id, rule_version, 'seeded' FROM signal ORDER BY rule_id, last_seen_at DESC, signal_id DESC
+"""
+
 
 def upgrade() -> None:
     op.execute(
@@ -32,6 +38,7 @@ def upgrade() -> None:
     op.execute(
         "COMMENT ON TABLE rule_reach IS 'in which span of time demands were judged without a rule, or by another version of it'"
     )
+    op.execute(SEED)
 
 
 def downgrade() -> None:
