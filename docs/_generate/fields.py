@@ -73,9 +73,16 @@ def _of_kind(name: str, given: Mapping[str, Any]) -> str:
 
 
 def attributes_of(model: type) -> dict[str, str]:
-    """Name -> words of the section "Attributes" in the class's docstring, a base's where it has none."""
+    """Name -> words of the section "Attributes" in the class's docstring, and in those of its bases."""
     found: dict[str, str] = {}
-    for line in _attribute_lines(inspect.getdoc(model) or ""):
+    for one in reversed(inspect.getmro(model)):
+        found |= _attributes_in(inspect.cleandoc(one.__doc__ or ""))
+    return found
+
+
+def _attributes_in(docstring: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in _attribute_lines(docstring):
         if match := _ATTRIBUTE.match(line):
             name = match[1]
             found[name] = match[2]

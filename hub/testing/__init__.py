@@ -4,5 +4,9 @@ import pytest
 
 # A contract's failure shows what was compared, as in the author's own test files.
 pytest.register_assert_rewrite(
-    "hub.testing.contract", "hub.testing.live", "hub.testing.push", "hub.testing.declared"
+    "hub.testing.contract",
+    "hub.testing.declared",
+    "hub.testing.live",
+    "hub.testing.push",
+    "hub.testing.sheets",
 )

@@ -20,7 +20,7 @@ def xlsx(
     if mac:
         workbook.epoch = CALENDAR_MAC_1904
     for number, rows in enumerate(sheets):
-        sheet = workbook.active if number == 0 else workbook.create_sheet()
+        sheet: Any = workbook.active if number == 0 else workbook.create_sheet()
         if number < len(names):
             sheet.title = names[number]
         for row, cells in enumerate(rows, start=1):

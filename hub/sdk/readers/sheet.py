@@ -374,8 +374,10 @@ class _Rows:
 
 def _plain(cell: Any) -> Any:
     """A cell as JSON: a time as ISO text, a whole number that a spreadsheet keeps exactly as a whole number."""
+    if type(cell) is str:
+        return cell
     if isinstance(cell, list):
-        return cell[0]
+        return cell[0].replace("T", " ").removesuffix(" 00:00:00")
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
         return int(cell)
     return cell

@@ -106,7 +106,11 @@ def _cell(value: object) -> object:
     """A cell as msgpack: text, number and truth as they are, a time as a list of one ISO text."""
     if isinstance(value, str | float | int):
         return value
-    if isinstance(value, dt.datetime | dt.date | dt.time):
+    if isinstance(
+        value, dt.datetime
+    ):  # what is kept as a fraction of a day falls a little short of its second
+        return [(value + dt.timedelta(milliseconds=500)).replace(microsecond=0).isoformat()]
+    if isinstance(value, dt.date | dt.time):
         return [value.isoformat()]
     if isinstance(value, dt.timedelta):
         minutes, seconds = divmod(int(value.total_seconds()), 60)

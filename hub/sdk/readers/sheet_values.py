@@ -58,10 +58,11 @@ class Cells:
         number: The row's own, as the reader gave it; None where the record tells none.
     """
 
-    __slots__ = ("_cells", "_epoch", "_year", "number")
+    __slots__ = ("_cells", "_epoch", "_words", "_year", "number")
 
     def __init__(self, record: Mapping[str, Any]) -> None:
         self._cells = record
+        self._words: dict[str, str | None] = {}
         about = record.get(_ABOUT)
         told = about if isinstance(about, dict) else {}
         year, number = told.get("year"), told.get("number")
@@ -103,9 +104,10 @@ class Cells:
         if cell is None:
             return None
         if isinstance(cell, str):
-            if (words := blank_to_none(cell)) is None:
-                return None
-            return plain_text(words) or None
+            if column not in self._words:
+                words = blank_to_none(cell)
+                self._words[column] = plain_text(words) or None if words is not None else None
+            return self._words[column]
         if isinstance(cell, bool):
             return "是" if cell else "否"
         if isinstance(cell, int):
@@ -138,7 +140,11 @@ class Cells:
         words = self.text(column)
         if words is None:
             return Identifier(None)
-        words = unicodedata.normalize("NFKC", words).lstrip("'`‘").strip()
+        if not words.isascii():
+            words = unicodedata.normalize("NFKC", words)
+        words = words.lstrip("'`‘").strip()
+        if words.isdecimal():
+            return Identifier(words)
         if _SCIENTIFIC.fullmatch(words):
             return _digits_of(words)
         if _WHOLE.fullmatch(words):

@@ -27,6 +27,7 @@ DITTO = frozenset(
         "——〃——",
     )
 )
+_DITTO_BEGINS = frozenset(mark[0] for mark in DITTO)
 _SPACE = re.compile(r"\s+")
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】")
 _TOTALS = re.compile(
@@ -53,7 +54,9 @@ def folded_variants(text: object) -> tuple[str, ...]:
 
 def is_ditto(cell: Cell) -> bool:
     """Whether a cell says that it holds what stands above it."""
-    return isinstance(cell, str) and len(cell) <= 12 and _SPACE.sub("", cell) in DITTO
+    if not isinstance(cell, str) or cell[:1] not in _DITTO_BEGINS or len(cell) > 12:
+        return False
+    return "".join(cell.split()) in DITTO
 
 
 def is_totals(cells: Sequence[Cell]) -> bool:
