@@ -19,10 +19,11 @@ from hub.clock import Clock
 from hub.errors import Code, HubError, SourceContractError, StateConflict, StoreError
 from hub.model.codes import RunState
 from hub.model.report import Counts, Problem, Report
+from hub.pipeline.arrivals import MAX_BATCH, checked, set_aside, storable
 from hub.pipeline.intake import Intake, Origin
 from hub.pipeline.landing import Lander
 from hub.plugins import guarded_pages
-from hub.sdk.channel import Channel, Order, Page, PositionKind, RawRecord, RecordProblem, Stream, Window
+from hub.sdk.channel import Channel, Order, Page, PositionKind, RawRecord, Stream, Window
 from hub.store import landing as store
 from hub.store import runs
 from hub.store.engine import Store
@@ -31,10 +32,8 @@ from hub.store.partitions import ensure_months, month_of
 from hub.text.redact import without_numbers
 
 PAGE_TIMEOUT_S = 600.0
-MAX_BATCH = 1_000
 # A set of files done, with a hash for each of a hundred thousand, fits in.
 MAX_POSITION_BYTES = 16 << 20
-MAX_TEXT = 1_000
 _NUL = re.compile(
     r"(?<!\\)(?:\\\\)*\\u0000"
 )  # as JSON writes it, and not a backslash that somebody wrote before "u0000"
@@ -225,11 +224,11 @@ class _Collector:
         """Lands page by page; False when the operator's limit, or the process's end, cut the window short."""
         for page in pages:
             horizon = self.deps.clock.now() + timedelta(seconds=self.stream.max_skew_s)
-            checked = [self._checked(record, horizon) for record in page.records]
-            reached = tracker.reached(page, checked)
-            for start in range(0, max(1, len(checked)), MAX_BATCH):
-                batch = checked[start : start + MAX_BATCH]
-                last = start + MAX_BATCH >= len(checked)
+            arrived = [checked(record, self.stream, horizon, self.where) for record in page.records]
+            reached = tracker.reached(page, arrived)
+            for start in range(0, max(1, len(arrived)), MAX_BATCH):
+                batch = arrived[start : start + MAX_BATCH]
+                last = start + MAX_BATCH >= len(arrived)
                 self._land(lander, tracker, batch, reached if last else None, count_page=last)
             if self.progress is not None:
                 self.progress(self.where, self.counts)
@@ -259,7 +258,7 @@ class _Collector:
                 self._land_once(
                     lander,
                     tracker,
-                    [_storable(_set_aside(batch[0], exc.code, exc.message))],
+                    [storable(set_aside(batch[0], exc.code, exc.message))],
                     position,
                     count_page=count_page,
                 )
@@ -299,35 +298,6 @@ class _Collector:
             with self.deps.store.begin() as connection:
                 ensure_months(connection, now)
             self.months.add(month_of(now))
-
-    def _checked(self, record: RawRecord, horizon: datetime) -> RawRecord:
-        """The record, set aside when its key or its position cannot be used; such a record moves nothing."""
-        if record.problem is not None:
-            return record
-        if not record.source_no:
-            return _set_aside(
-                record,
-                Code.KEY_MISSING,
-                f"{self.where}: the record's number is empty (expected the source's own stable number); it is kept; "
-                "look at the channel's pages(), then replay it",
-            )
-        if self.stream.position_kind is not PositionKind.TIME:
-            return record
-        if record.position_at is None or record.position_at.tzinfo is None:
-            return _set_aside(
-                record,
-                Code.POSITION_UNREADABLE,
-                f"{self.where}: the record's position is missing or has no zone (expected an aware time); it is kept and moves "
-                "no position: look at the source's update time and at the channel's pages()",
-            )
-        if record.position_at > horizon:
-            return _set_aside(
-                record,
-                Code.POSITION_IN_FUTURE,
-                f"{self.where}: the record's position lies more than {self.stream.max_skew_s:g} s ahead of the hub's clock "
-                "(expected a time that has come); it is kept and moves no position: look at the source's clock, then replay it",
-            )
-        return record
 
     def _commit_position(self, run_id: int, position: Any) -> None:
         """Moves the position of a stream that does not ascend, now that the whole window was read."""
@@ -460,29 +430,3 @@ def _read_time(stored: Any, where: str) -> datetime:
             code=Code.POSITION_INVALID,
         )
     return moment
-
-
-def _set_aside(record: RawRecord, code: Code, detail: str) -> RawRecord:
-    return replace(record, problem=RecordProblem(code, detail))
-
-
-def _storable(record: RawRecord) -> RawRecord:
-    """The record with nothing but what the database can keep; its body goes there sealed, so that it stays as it is."""
-    files = tuple(
-        replace(file, name=_printable(file.name), media_type=_printable(file.media_type))
-        for file in record.attachments
-    )
-    return replace(
-        record,
-        version=record.version if record.version is None or _is_plain(record.version) else None,
-        media_type=_printable(record.media_type),
-        attachments=files,
-    )
-
-
-def _is_plain(text: str) -> bool:
-    return len(text) <= MAX_TEXT and _printable(text) == text
-
-
-def _printable(text: str) -> str:
-    return text[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
