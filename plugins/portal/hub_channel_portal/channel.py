@@ -25,10 +25,10 @@ from hub.sdk import (
     Window,
 )
 from hub_channel_portal.mapping import PortalMapping
-from hub_channel_portal.settings import BearerAuth, HmacAuth, OAuth2Auth, PortalSettings
+from hub_channel_portal.settings import PortalSettings
 
 if TYPE_CHECKING:
-    from hub.sdk.readers.http import Auth, HttpReader, Records
+    from hub.sdk.readers.http import HttpReader, Records
 
 TIME_FORM = "%Y-%m-%d %H:%M:%S"
 CHECKED_RECORDS = 20
@@ -58,10 +58,11 @@ class PortalChannel(Channel[PortalSettings]):
     @property
     def _reader(self) -> HttpReader:
         if self._opened is None:
+            from hub.sdk.readers.auth_policy import auth_of
             from hub.sdk.readers.http import HttpReader
 
             self._opened = HttpReader(
-                self.settings.base_url, self.ctx, self.settings.http, _auth(self.settings)
+                self.settings.base_url, self.ctx, self.settings.http, auth_of(self.settings.auth)
             )
         return self._opened
 
@@ -171,19 +172,6 @@ class PortalChannel(Channel[PortalSettings]):
             for record in self._landed(found)
             if record.problem is not None or (record.position_at is not None and record.position_at > after)
         ]
-
-
-def _auth(settings: PortalSettings) -> Auth | None:
-    from hub.sdk.readers.http import Bearer, HmacSigned, OAuth2ClientCredentials
-
-    auth = settings.auth
-    if isinstance(auth, BearerAuth):
-        return Bearer(auth.token)
-    if isinstance(auth, OAuth2Auth):
-        return OAuth2ClientCredentials(**auth.model_dump(exclude={"kind"}))
-    if isinstance(auth, HmacAuth):
-        return HmacSigned(**auth.model_dump(exclude={"kind"}))
-    return None
 
 
 def _line(name: str, look: Callable[[], str]) -> Check:

@@ -2,96 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from hub.model.codes import DemandStatus, DemandType
 from hub.sdk import ChannelSettings
+from hub.sdk.readers.auth_policy import HttpAuth, NoAuth
 from hub.sdk.readers.policy import HttpPolicy
-
-SecretName = Annotated[
-    str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$", description="Name of a secret, not its value.")
-]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class NoAuth(_Strict):
-    """The interface is open to the hub's network."""
-
-    kind: Literal["none"] = "none"
-
-
-class BearerAuth(_Strict):
-    """A fixed token in ``Authorization: Bearer``."""
-
-    kind: Literal["bearer"]
-    token: SecretName
-
-
-class OAuth2Auth(_Strict):
-    """OAuth 2.0 client credentials.
-
-    Attributes:
-        token_url: Absolute, or a path below ``base_url``.
-        client_id: The hub's name at the portal.
-        client_secret: Name of the secret that proves it.
-        scope: What is asked for; nothing where the portal wants none.
-        send_as: ``basic``: in the header Authorization; ``body``: among the fields of the form.
-        token_path: Where the token stands in the answer.
-    """
-
-    kind: Literal["oauth2"]
-    token_url: str
-    client_id: str
-    client_secret: SecretName
-    scope: str | None = None
-    send_as: Literal["basic", "body"] = "basic"
-    token_path: tuple[str, ...] = ("access_token",)
-
-
-class HmacAuth(_Strict):
-    """Requests signed with a shared key; see `hub.sdk.readers.auth.HmacSigned` for what is signed.
-
-    Attributes:
-        key_id: Public name of the key.
-        key: Name of the secret that holds the key.
-        algorithm: HMAC-SHA256 or HMAC-SM3.
-        parts: What is signed, in this order.
-        joiner: Stands between the parts.
-        written_as: How the signature is written.
-        key_header: Header of ``key_id``.
-        timestamp_header: Header of the time of the request.
-        nonce_header: Header of a value that is used once; null: not sent.
-        signature_header: Header of the signature.
-        timestamp_unit: Seconds or milliseconds since 1970.
-    """
-
-    kind: Literal["hmac"]
-    key_id: str
-    key: SecretName
-    algorithm: Literal["sha256", "sm3"] = "sha256"
-    parts: tuple[Literal["key_id", "method", "path", "query", "timestamp", "nonce", "digest"], ...] = (
-        "method",
-        "path",
-        "query",
-        "timestamp",
-        "nonce",
-        "digest",
-    )
-    joiner: str = "\n"
-    written_as: Literal["hex", "base64"] = "hex"
-    key_header: str = "X-App-Id"
-    timestamp_header: str = "X-Timestamp"
-    nonce_header: str | None = "X-Nonce"
-    signature_header: str = "X-Signature"
-    timestamp_unit: Literal["s", "ms"] = "ms"
-
-
-PortalAuth = Annotated[NoAuth | BearerAuth | OAuth2Auth | HmacAuth, Field(discriminator="kind")]
 
 
 class PortalSettings(ChannelSettings):
@@ -114,7 +32,7 @@ class PortalSettings(ChannelSettings):
     path: str = "/api/zx/list"
     page_size: int = Field(default=500, ge=1, le=5_000)
     query: dict[str, str] = Field(default_factory=dict)
-    auth: PortalAuth = NoAuth()
+    auth: HttpAuth = NoAuth()
     http: HttpPolicy = HttpPolicy()
     total: Literal["exact", "hint"] = "exact"
     types: dict[str, DemandType] = Field(default_factory=dict)

@@ -9,13 +9,14 @@ from hub.clock import ManualClock
 from hub.county.portal_server import PortalServer
 from hub.errors import Code, SourceContractError, SourceUnavailable
 from hub.sdk import Window
+from hub.sdk.readers.auth_policy import BearerAuth, HmacAuth, OAuth2Auth
 from hub.sdk.readers.http import Records
 from hub.sdk.readers.walk import Walk
 from hub.testing.factories import NOW, channel_context
 from hub.testing.hostile import HostileSource, Misbehaviour
 from hub.testing.reading import Reader
 from hub_channel_portal.channel import PortalChannel
-from hub_channel_portal.settings import BearerAuth, HmacAuth, OAuth2Auth, PortalSettings
+from hub_channel_portal.settings import PortalSettings
 from plugins.portal.tests.portal_pages import PortalPages
 
 PAGES = PortalPages()

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from hub.clock import COUNTY_ZONE
+from hub.sdk.readers.auth_policy import BearerAuth
 from hub.sdk.readers.policy import HttpPolicy
 from hub.testing.live import HttpListContract
 from hub_channel_portal.channel import PortalChannel
 from hub_channel_portal.mapping import PortalMapping
-from hub_channel_portal.settings import BearerAuth, PortalSettings
+from hub_channel_portal.settings import PortalSettings
 from plugins.portal.tests.portal_pages import PortalPages
 
 MAPPING = PortalMapping(COUNTY_ZONE)
