@@ -14,12 +14,13 @@ from typing import Any, ClassVar
 from hub.clock import ManualClock
 from hub.errors import Code, HubError, RecordRejected, SourceContractError, SourceUnavailable
 from hub.model.demand import Demand
+from hub.model.observation import Observation
 from hub.plugins import guard
-from hub.sdk.channel import ChannelSettings, CheckReport, Order, PositionKind
+from hub.sdk.channel import Channel, ChannelSettings, CheckReport, Order, PositionKind, Stream
 from hub.testing.contract import ChannelContract
 from hub.testing.factories import NOW, channel_context
 from hub.testing.hostile import MEGABYTE, RETRY_AFTER_S, HostileSource, ListSource, Misbehaviour
-from hub.testing.reading import Reader, Reading, demands_of
+from hub.testing.reading import Reader, Reading, said_by
 
 LOUD = (SourceUnavailable, SourceContractError)
 
@@ -27,11 +28,26 @@ LOUD = (SourceUnavailable, SourceContractError)
 class HttpListContract(ChannelContract):
     """For channels that read a list page by page over HTTP.
 
+    A channel of several streams has one such class for each; one that says other things than demands tells where in them the words
+    and the telephone number stand.
+
     Attributes:
         source: How a well-behaved page looks.
+        stream: Name of the stream that is read; None for the channel's first.
     """
 
     source: ClassVar[ListSource]
+    stream: ClassVar[str | None] = None
+
+    def words(self, said: Demand | Observation) -> tuple[str, str]:
+        """Title and text of what a record says, as `ListSource.text` gave them."""
+        assert isinstance(said, Demand), "say where the words stand: bring words()"
+        return said.title, said.content
+
+    def phone(self, said: Demand | Observation) -> str | None:
+        """What was made of the field that `ListSource.phone` names."""
+        assert isinstance(said, Demand), "say where the telephone number stands: bring phone()"
+        return said.reporter.phone
 
     def make_impatient_settings(self, base_url: str) -> ChannelSettings:
         """As `make_settings`, with about a second for a whole answer; this is how long a dripping body costs its test."""
@@ -45,9 +61,14 @@ class HttpListContract(ChannelContract):
             settings = (self.make_impatient_settings if drips else self.make_settings)(source.url)
             channel = self.channel(settings, channel_context(secrets=self.secrets, clock=ManualClock(NOW)))
             try:
-                yield source, Reader(channel)
+                yield source, Reader(channel, self._stream_of(channel))
             finally:
                 channel.close()
+
+    def _stream_of(self, channel: Channel[Any]) -> Stream | None:
+        named = [stream for stream in channel.streams if stream.name == self.stream]
+        assert named or self.stream is None, f"{channel.name} has no stream {self.stream!r}"
+        return named[0] if named else None
 
     def whole(self, misbehaviour: Misbehaviour) -> tuple[HostileSource, Reading, Reader]:
         """One run that must end well with every record, none of them set aside."""
@@ -74,20 +95,20 @@ class HttpListContract(ChannelContract):
                 assert reading.numbers | again.numbers == source.numbers
             return reading
 
-    def said(self, reader: Reader, reading: Reading, number: str) -> tuple[Demand, ...]:
+    def said(self, reader: Reader, reading: Reading, number: str) -> tuple[Demand | Observation, ...]:
         """What the record of that number says."""
         (raw,) = [record for record in reading.records if record.source_no == number][:1]
-        return demands_of(reader.channel, raw)
+        return said_by(reader.channel, raw)
 
     # --- the well-behaved source ---------------------------------------------------------------------------------
 
     def test_every_record_is_read(self) -> None:
         self.whole(Misbehaviour.NONE)
 
-    def test_every_record_of_a_well_behaved_source_gives_demands(self) -> None:
+    def test_every_record_of_a_well_behaved_source_says_something(self) -> None:
         with self.playing(Misbehaviour.NONE) as (_, reader):
             for record in reader.run().records:
-                assert demands_of(reader.channel, record)
+                assert said_by(reader.channel, record)
 
     def test_an_empty_source_gives_nothing_and_no_error(self) -> None:
         with self.playing(Misbehaviour.NONE) as (source, reader):
@@ -277,10 +298,9 @@ class HttpListContract(ChannelContract):
 
     def test_newest_first_pages_are_read_and_no_ascending_order_is_claimed_for_them(self) -> None:
         self.whole(Misbehaviour.NEWEST_FIRST)
-        claims = {stream.order for stream in self.channel.streams}
-        _, reading, _ = self.whole(Misbehaviour.NEWEST_FIRST)
+        _, reading, reader = self.whole(Misbehaviour.NEWEST_FIRST)
         moments = [record.position_at for record in reading.records if record.position_at is not None]
-        assert moments == sorted(moments) or Order.ASCENDING not in claims
+        assert moments == sorted(moments) or reader.stream.order is not Order.ASCENDING
 
     def test_a_newest_first_run_that_is_killed_after_its_first_page_loses_nothing(self) -> None:
         with self.playing(Misbehaviour.NEWEST_FIRST) as (source, reader):
@@ -339,9 +359,9 @@ class HttpListContract(ChannelContract):
         assert self.texts(reader, marked) == self.texts(reader, right)
 
     def texts(self, reader: Reader, reading: Reading) -> list[tuple[str, str]]:
-        """Title and content of every demand, by number."""
-        found = {record.source_no or "": demands_of(reader.channel, record) for record in reading.records}
-        return [(demand.title, demand.content) for number in sorted(found) for demand in found[number]]
+        """Title and text of all that was said, by number."""
+        found = {record.source_no or "": said_by(reader.channel, record) for record in reading.records}
+        return [self.words(one) for number in sorted(found) for one in found[number]]
 
     # --- one record among others ---------------------------------------------------------------------------------
 
@@ -353,17 +373,13 @@ class HttpListContract(ChannelContract):
 
     def test_empty_text_and_the_word_null_are_nothing(self) -> None:
         _, reading, reader = self.whole(Misbehaviour.EMPTY_AND_NULL_WORDS)
-        phones = [
-            demand.reporter.phone
-            for record in reading.records
-            for demand in demands_of(reader.channel, record)
-        ]
+        phones = [self.phone(one) for record in reading.records for one in said_by(reader.channel, record)]
         assert phones.count(None) >= 2
         assert not {"", "null"} & set(phones)
 
     def test_html_in_the_text_becomes_its_words(self) -> None:
         source, reading, reader = self.whole(Misbehaviour.HTML_IN_TEXT)
-        content = self.said(reader, reading, source.special)[0].content
+        _, content = self.words(self.said(reader, reading, source.special)[0])
         assert "窗口没有人" in content
         assert "<二楼>" in content
         assert not any(word in content for word in ("<b>", "<br", "&nbsp;", "alert"))
@@ -372,13 +388,13 @@ class HttpListContract(ChannelContract):
         source, reading, reader = self.whole(Misbehaviour.MEGABYTE_CONTENT)
         self.right_or_rejected(
             lambda: self.said(reader, reading, source.special),
-            lambda demand: len(demand.content) == MEGABYTE,
+            lambda said: len(self.words(said)[1]) == MEGABYTE,
             Code.RECORD_TOO_LARGE,
         )
 
     def test_a_masked_telephone_number_stays_as_it_came(self) -> None:
         source, reading, reader = self.whole(Misbehaviour.MASKED_PHONES)
-        assert self.said(reader, reading, source.special)[0].reporter.phone == "138****5678"
+        assert self.phone(self.said(reader, reading, source.special)[0]) == "138****5678"
 
     def test_a_field_that_nobody_knows_is_passed_over(self) -> None:
         _, more, reader = self.whole(Misbehaviour.NEW_FIELD)
@@ -398,26 +414,27 @@ class HttpListContract(ChannelContract):
         source, reading, reader = self.whole(Misbehaviour.RETYPED_FIELD)
         self.right_or_rejected(
             lambda: self.said(reader, reading, source.special),
-            lambda demand: "一段" in demand.content and "两段" in demand.content,
+            lambda said: "一段" in self.words(said)[1] and "两段" in self.words(said)[1],
             Code.FIELD_INVALID,
         )
         for record in reading.records:
             if record.source_no != source.special:
-                assert demands_of(reader.channel, record)
+                assert said_by(reader.channel, record)
 
     def right_or_rejected(
-        self, read: Callable[[], tuple[Demand, ...]], right: Callable[[Demand], bool], code: Code
+        self,
+        read: Callable[[], tuple[Demand | Observation, ...]],
+        right: Callable[[Demand | Observation], bool],
+        code: Code,
     ) -> None:
-        """The demand is right, or the record is set aside with that code."""
+        """What is said is right, or the record is set aside with that code."""
         rejected: RecordRejected | None = None
-        demands: tuple[Demand, ...] = ()
+        said: tuple[Demand | Observation, ...] = ()
         try:
-            demands = read()
+            said = read()
         except RecordRejected as exc:
             rejected = exc
-        assert (
-            rejected.code is code if rejected is not None else [right(demand) for demand in demands] == [True]
-        )
+        assert rejected.code is code if rejected is not None else [right(one) for one in said] == [True]
 
 
 def clock(reader: Reader) -> ManualClock:
