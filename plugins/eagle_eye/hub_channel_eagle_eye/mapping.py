@@ -1,0 +1,116 @@
+"""From one raw record to what it says: by its shape, and by tables; nothing here asks the outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, tzinfo
+
+from hub.model.observation import Observation
+from hub.sdk import Code, RawRecord, RecordProblem, RecordRejected
+from hub.sdk.values import version_of_time
+from hub_channel_eagle_eye.cases import case_of
+from hub_channel_eagle_eye.codes import OPERATIONS, Tables
+from hub_channel_eagle_eye.events import event_no, event_of
+from hub_channel_eagle_eye.fields import Fields, read_json
+from hub_channel_eagle_eye.ratings import rating_no, rating_of
+from hub_channel_eagle_eye.shapes import Shape, shape_of
+
+# The first that is told is when the record was written.
+_WRITTEN: Mapping[Shape, tuple[str, ...]] = {
+    Shape.CASE: ("updateDate",),
+    Shape.RATING: ("updateTime", "evaluateTime"),
+    Shape.EVENT: ("updateTime", "occurTime"),
+}
+
+
+class EagleEyeMapping:
+    """How the records of one configured eagle-eye are read.
+
+    Args:
+        zone: Of its naive times.
+        tables: Of its codes.
+        names: This channel's name of a field -> the source's, where that is another.
+    """
+
+    def __init__(self, zone: tzinfo, tables: Tables, names: Mapping[str, str] | None = None) -> None:
+        self._zone = zone
+        self._tables = tables
+        self._names = dict(names or {})
+        self._readers: Mapping[Shape, Callable[[RawRecord], Sequence[Observation]]] = {
+            Shape.CASE: self._case,
+            Shape.RATING: self._rating,
+            Shape.EVENT: self._event,
+        }
+
+    def said(self, raw: RawRecord) -> Sequence[Observation]:
+        """What the record says; nothing where the source says that it is gone.
+
+        Raises:
+            RecordRejected: The record cannot be used; the code says why.
+        """
+        return self._readers[shape_of(raw.media_type)](raw)
+
+    def landed(self, shape: Shape, body: bytes) -> RawRecord:
+        """A JSON record with number, version, position and mark of deletion; a problem where number or position cannot be read."""
+        number: str | None = None
+        try:
+            fields = self._fields(body)
+            number = _number(shape, fields)
+            written = self._written(shape, fields)
+        except RecordRejected as exc:
+            return RawRecord(
+                number, body, media_type=shape.media_type, problem=RecordProblem(exc.code, exc.message)
+            )
+        return RawRecord(
+            number,
+            body,
+            version_of_time(written),
+            written,
+            media_type=shape.media_type,
+            deleted=_surely_gone(fields),
+        )
+
+    def _fields(self, body: bytes) -> Fields:
+        return Fields(read_json(body), self._zone, self._names)
+
+    def _written(self, shape: Shape, fields: Fields) -> datetime:
+        name = next((name for name in _WRITTEN[shape] if name in fields), _WRITTEN[shape][0])
+        try:
+            return fields.when(name)
+        except RecordRejected as exc:
+            raise RecordRejected(exc.message, code=Code.POSITION_UNREADABLE, field=exc.field) from None
+
+    def _case(self, raw: RawRecord) -> Sequence[Observation]:
+        fields = self._fields(raw.body)
+        number = _number(Shape.CASE, fields)
+        if _is_gone(fields):
+            return ()
+        return (case_of(fields, self._tables, number, fields.moment("updateDate")),)
+
+    def _rating(self, raw: RawRecord) -> Sequence[Observation]:
+        fields = self._fields(raw.body)
+        number = _number(Shape.RATING, fields)
+        return () if _is_gone(fields) else (rating_of(fields, self._tables, number),)
+
+    def _event(self, raw: RawRecord) -> Sequence[Observation]:
+        fields = self._fields(raw.body)
+        number = _number(Shape.EVENT, fields)
+        return () if _is_gone(fields) else event_of(fields, self._tables, number)
+
+
+def _number(shape: Shape, fields: Fields) -> str:
+    if shape is Shape.CASE:
+        return fields.key("internalNo", "the case")
+    return rating_no(fields) if shape is Shape.RATING else event_no(fields)
+
+
+def _is_gone(fields: Fields) -> bool:
+    return bool(fields.code("op", OPERATIONS))
+
+
+def _surely_gone(fields: Fields) -> bool:
+    """As `_is_gone`; a mark that nobody knows is left to `EagleEyeMapping.said`, which sets the record aside under its number."""
+    try:
+        return _is_gone(fields)
+    except RecordRejected:
+        return False

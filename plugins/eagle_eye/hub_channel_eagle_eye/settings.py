@@ -1,0 +1,81 @@
+"""Settings of the eagle-eye channel, as hub.yaml gives them; secrets are named here, never written."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from hub.sdk import ChannelSettings
+from hub.sdk.readers.auth_policy import HttpAuth, NoAuth
+from hub.sdk.readers.policy import HttpPolicy
+from hub_channel_eagle_eye.codes import CodeTables, Device
+
+PAGING = frozenset({"pageNum", "pageSize", "updateStart", "updateEnd"})
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HttpSource(_Strict):
+    """JSON over HTTP, as newer systems offer it: paged lists of cases, ratings and monitor events, bounded by the time of update.
+
+    Attributes:
+        base_url: Scheme, host and, where there is one, the prefix of the gateway.
+        cases: Path of the list of cases, below ``base_url``; null where there is none.
+        ratings: Likewise of the ratings.
+        events: Likewise of the monitor events.
+        page_size: Records asked for a page; a source that gives fewer is read all the same.
+        query: Further parameters of every request, such as the county's region code.
+        auth: How the hub proves who asks.
+        http: Times, tries, sizes, rate, TLS.
+        total: ``exact``: fewer records than the source declares is an error, and the window is read again; ``hint``: for a source
+            whose total counts more than it lists.
+    """
+
+    kind: Literal["http"]
+    base_url: str
+    cases: str | None = "/api/jc/cases"
+    ratings: str | None = "/api/jc/ratings"
+    events: str | None = "/api/jc/events"
+    page_size: int = Field(default=500, ge=1, le=5_000)
+    query: dict[str, str] = Field(default_factory=dict)
+    auth: HttpAuth = NoAuth()
+    http: HttpPolicy = HttpPolicy()
+    total: Literal["exact", "hint"] = "exact"
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("base_url must begin with http:// or https://")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _lists_something(self) -> Self:
+        if not any((self.cases, self.ratings, self.events)):
+            raise ValueError("name one of cases, ratings and events at least: nothing would be collected")
+        taken = sorted(PAGING & set(self.query))
+        if taken:
+            raise ValueError(f"query must not set {', '.join(taken)}: the channel sets them itself")
+        return self
+
+
+Source = Annotated[HttpSource, Field(discriminator="kind")]
+
+
+class EagleEyeSettings(ChannelSettings):
+    """One eagle-eye.
+
+    Attributes:
+        source: Where its records come from.
+        devices: What the codes of rating devices mean; the first that fits a rating holds, and a rating that none fits is set aside.
+        codes: Codes of the source that mean something else here than usual, or more of them.
+        names: This channel's name of a field -> the source's name of it, where that is another.
+    """
+
+    source: HttpSource
+    devices: tuple[Device, ...] = ()
+    codes: CodeTables = CodeTables()
+    names: dict[str, str] = Field(default_factory=dict)
