@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
@@ -118,7 +117,7 @@ def merge_cases(parts: Sequence[Case]) -> Case:
     """One case out of what several records say of it; the order in which they are given changes nothing.
 
     Of each field the latest record that says anything holds (by ``as_of``, then by ``source_no``); steps, suspensions and corrections
-    of all records stand together, each once by its ``no``, in the order of their beginning. A part whose source deleted it says
+    of all records stand together, each once by its ``no``, in the order of their beginning (of their end, where that alone is told). A part whose source deleted it says
     nothing; the case is deleted when all are.
 
     Args:
@@ -170,5 +169,8 @@ def _said(one: Part) -> dict[str, Any]:
 
 
 def _beginning(one: Any) -> tuple[float, str]:
-    began: datetime | None = one.asked_at if isinstance(one, Correction) else one.began_at
-    return (began.timestamp() if began is not None else float("inf"), one.no)
+    if isinstance(one, Correction):
+        moment = one.asked_at or one.brought_at
+    else:
+        moment = one.began_at or one.ended_at
+    return (moment.timestamp() if moment is not None else float("inf"), one.no)

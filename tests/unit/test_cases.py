@@ -94,6 +94,14 @@ def test_suspensions_and_corrections_of_all_parts_stand_in_the_order_of_their_be
     assert [one.no for one in merged.corrections] == ["c"]
 
 
+def test_steps_of_which_only_the_end_is_told_stand_in_the_order_of_time() -> None:
+    ends = [
+        part(f"P{no}", steps=(CaseStep(no=no, ended_at=at(minute)),))
+        for no, minute in (("9", 1), ("1", 5), ("4", 3))
+    ]
+    assert [step.no for step in merge_cases(ends).steps] == ["9", "4", "1"]
+
+
 def test_a_case_is_gone_when_all_its_parts_are() -> None:
     gone = part("a", item_name="不动产登记", deleted=True)
     assert merge_cases([gone]).deleted
