@@ -12,10 +12,11 @@ from hub.model.monitor import MonitorEvent
 from hub.model.observation import Observation
 from hub.model.rating import Rating
 from hub.sdk import Channel, ChannelContext, Check, CheckReport, Page, RawRecord, Stream, Window
-from hub_channel_eagle_eye import http_source
 from hub_channel_eagle_eye.codes import Tables
 from hub_channel_eagle_eye.mapping import EagleEyeMapping
-from hub_channel_eagle_eye.settings import EagleEyeSettings
+from hub_channel_eagle_eye.process_events import ProcessEvents
+from hub_channel_eagle_eye.settings import EagleEyeSettings, FilesSource, HttpSource
+from hub_channel_eagle_eye.streams import STREAMS
 
 
 class Source(Protocol):
@@ -46,19 +47,27 @@ class EagleEyeChannel(Channel[EagleEyeSettings]):
     title = "鹰眼监察"
     watch = Watch.MONITOR
     Settings = EagleEyeSettings
-    streams: ClassVar[tuple[Stream, ...]] = http_source.STREAMS
+    streams: ClassVar[tuple[Stream, ...]] = STREAMS
     says = (Case, Rating, MonitorEvent, Finding)
 
     def __init__(self, settings: EagleEyeSettings, ctx: ChannelContext) -> None:
         super().__init__(settings, ctx)
         tables = Tables.of(settings.codes, settings.devices)
-        self._mapping = EagleEyeMapping(ctx.zone, tables, settings.names)
-        self._source = self._opened()
+        self._steps = _steps_of(settings, ctx, tables)
+        # Whatever the source is now, what was kept of another one before can be read again.
+        self._mapping = EagleEyeMapping(ctx.zone, tables, settings.names, self._steps.said)
+        self._source = self._source_of(settings.source)
         # The class names every stream; a configured eagle-eye has those of its source.
         self.streams = self._source.streams  # type: ignore[misc]
 
-    def _opened(self) -> Source:
-        return http_source.HttpLists(self.settings.source, self.ctx, self._mapping)
+    def _source_of(self, source: HttpSource | FilesSource) -> Source:
+        if isinstance(source, FilesSource):
+            from hub_channel_eagle_eye.files_source import ProcessFiles
+
+            return ProcessFiles(source, self.ctx, self._steps)
+        from hub_channel_eagle_eye.http_source import HttpLists
+
+        return HttpLists(source, self.ctx, self._mapping)
 
     def close(self) -> None:
         """Releases the connections."""
@@ -75,3 +84,10 @@ class EagleEyeChannel(Channel[EagleEyeSettings]):
     def check(self) -> CheckReport:
         """Looks at each stream and reads some of its records; writes nothing."""
         return CheckReport(tuple(self._source.checks()))
+
+
+def _steps_of(settings: EagleEyeSettings, ctx: ChannelContext, tables: Tables) -> ProcessEvents:
+    source = settings.source
+    if not isinstance(source, FilesSource):
+        return ProcessEvents(ctx.zone, tables)
+    return ProcessEvents(ctx.zone, tables, source.nothing, source.columns, source.sheets)

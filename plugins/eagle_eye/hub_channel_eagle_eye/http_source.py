@@ -12,16 +12,13 @@ from hub_channel_eagle_eye.checking import line, readable
 from hub_channel_eagle_eye.mapping import EagleEyeMapping
 from hub_channel_eagle_eye.settings import HttpSource
 from hub_channel_eagle_eye.shapes import Shape
+from hub_channel_eagle_eye.streams import CASES, EVENTS, RATINGS
 
 if TYPE_CHECKING:
     from hub.sdk.readers.http import HttpReader, Records
 
 TIME_FORM = "%Y-%m-%d %H:%M:%S"
 CHECKED_RECORDS = 20
-CASES, RATINGS, EVENTS = (
-    Stream(name, overlap_s=300.0, max_skew_s=300.0) for name in ("cases", "ratings", "events")
-)
-STREAMS = (CASES, RATINGS, EVENTS)
 _SHAPES = {CASES.name: Shape.CASE, RATINGS.name: Shape.RATING, EVENTS.name: Shape.EVENT}
 _LIVE = timedelta(minutes=10)
 
@@ -41,7 +38,7 @@ class HttpLists:
         self._mapping = mapping
         self._opened: HttpReader | None = None
         self._paths = {CASES.name: source.cases, RATINGS.name: source.ratings, EVENTS.name: source.events}
-        self.streams = tuple(stream for stream in STREAMS if self._paths[stream.name])
+        self.streams = tuple(stream for stream in (CASES, RATINGS, EVENTS) if self._paths[stream.name])
 
     @property
     def _reader(self) -> HttpReader:

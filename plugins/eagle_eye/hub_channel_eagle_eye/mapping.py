@@ -15,6 +15,8 @@ from hub_channel_eagle_eye.fields import Fields, read_json
 from hub_channel_eagle_eye.ratings import rating_no, rating_of
 from hub_channel_eagle_eye.shapes import Shape, shape_of
 
+Reading = Callable[[RawRecord], Sequence[Observation]]
+
 # The first that is told is when the record was written.
 _WRITTEN: Mapping[Shape, tuple[str, ...]] = {
     Shape.CASE: ("updateDate",),
@@ -30,16 +32,18 @@ class EagleEyeMapping:
         zone: Of its naive times.
         tables: Of its codes.
         names: This channel's name of a field -> the source's, where that is another.
+        steps: Reads the rows of sheets.
     """
 
-    def __init__(self, zone: tzinfo, tables: Tables, names: Mapping[str, str] | None = None) -> None:
+    def __init__(self, zone: tzinfo, tables: Tables, names: Mapping[str, str], steps: Reading) -> None:
         self._zone = zone
         self._tables = tables
-        self._names = dict(names or {})
-        self._readers: Mapping[Shape, Callable[[RawRecord], Sequence[Observation]]] = {
+        self._names = dict(names)
+        self._readers: Mapping[Shape, Reading] = {
             Shape.CASE: self._case,
             Shape.RATING: self._rating,
             Shape.EVENT: self._event,
+            Shape.STEP: steps,
         }
 
     def said(self, raw: RawRecord) -> Sequence[Observation]:

@@ -8,8 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from hub.sdk import ChannelSettings
 from hub.sdk.readers.auth_policy import HttpAuth, NoAuth
+from hub.sdk.readers.files_policy import FileSource, FilesPolicy
 from hub.sdk.readers.policy import HttpPolicy
 from hub_channel_eagle_eye.codes import CodeTables, Device
+from hub_channel_eagle_eye.columns import ALIASES
 
 PAGING = frozenset({"pageNum", "pageSize", "updateStart", "updateEnd"})
 
@@ -62,7 +64,34 @@ class HttpSource(_Strict):
         return self
 
 
-Source = Annotated[HttpSource, Field(discriminator="kind")]
+class FilesSource(_Strict):
+    """Sheets of process events (.csv, .xlsx, .xls, .ods) that are dropped into a folder, here or on an SFTP server; a row is a step.
+
+    Attributes:
+        folder: Where they are dropped.
+        files: When a file is ready, and what becomes of it.
+        columns: This channel's name of a column -> further names that the sheets give it, as ``申报来源: [渠道]``.
+        sheets: Pattern of the names of the sheets to read, as ``2026*``; null for every visible sheet that has the header.
+        nothing: Words by which a cell says that there is nothing, such as ``EMPTY``.
+    """
+
+    kind: Literal["files"]
+    folder: FileSource
+    files: FilesPolicy = FilesPolicy()
+    columns: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    sheets: str | None = None
+    nothing: tuple[str, ...] = ()
+
+    @field_validator("columns")
+    @classmethod
+    def _are_columns(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        unknown = sorted(set(value) - set(ALIASES))
+        if unknown:
+            raise ValueError(f"no columns of this channel: {', '.join(unknown)}; known: {', '.join(ALIASES)}")
+        return value
+
+
+Source = Annotated[HttpSource | FilesSource, Field(discriminator="kind")]
 
 
 class EagleEyeSettings(ChannelSettings):
@@ -75,7 +104,7 @@ class EagleEyeSettings(ChannelSettings):
         names: This channel's name of a field -> the source's name of it, where that is another.
     """
 
-    source: HttpSource
+    source: Source
     devices: tuple[Device, ...] = ()
     codes: CodeTables = CodeTables()
     names: dict[str, str] = Field(default_factory=dict)

@@ -12,6 +12,7 @@ from hub.testing.live import HttpListContract
 from hub_channel_eagle_eye.channel import EagleEyeChannel
 from hub_channel_eagle_eye.codes import CodeTables, Device, Tables
 from hub_channel_eagle_eye.mapping import EagleEyeMapping
+from hub_channel_eagle_eye.process_events import ProcessEvents
 from hub_channel_eagle_eye.settings import EagleEyeSettings, HttpSource
 from hub_channel_eagle_eye.shapes import Shape
 from plugins.eagle_eye.tests.eye_pages import CasePages, EventPages, RatingPages
@@ -19,7 +20,8 @@ from plugins.eagle_eye.tests.eye_pages import CasePages, EventPages, RatingPages
 SAMPLES = Path(__file__).parents[1] / "samples"
 # What a keypad's codes mean is said in the settings, keypad by keypad.
 DEVICES = (Device(vendor="ZK", scale="keypad_3_best"), Device(way="[37]", scale="national"))
-MAPPING = EagleEyeMapping(COUNTY_ZONE, Tables.of(CodeTables(), DEVICES))
+TABLES = Tables.of(CodeTables(), DEVICES)
+MAPPING = EagleEyeMapping(COUNTY_ZONE, TABLES, {}, ProcessEvents(COUNTY_ZONE, TABLES).said)
 
 
 class ListContract(HttpListContract):
