@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from hub.errors import Code
-from hub.model.case import merge_cases
+from hub.model.case import Case, merge_cases
 from hub.model.codes import CaseResult, CaseState
 from hub.sdk import RawRecord
 from hub.sdk.readers.files_policy import FilesPolicy, LocalFolder
@@ -68,7 +68,9 @@ def drop(folder, name, head, rows):
 
 def cases_of(reader, reading):
     """The cases of a reading, put together as the hub does."""
-    parts = [one for record in reading.records for one in said_by(reader.channel, record)]
+    said = [one for record in reading.records for one in said_by(reader.channel, record)]
+    parts = [one for one in said if isinstance(one, Case)]
+    assert len(parts) == len(said)
     return {
         no: merge_cases([part for part in parts if part.case_no == no])
         for no in {part.case_no for part in parts}
