@@ -201,11 +201,11 @@ class _Collector:
     def _window(self, stored: Any | None) -> Window:
         until = self.span.until or self.deps.clock.now()
         if self.span.since is not None:
-            return Window(None, self.span.since, until, self.span.limit)
+            return Window(None, self.span.since, until, self.span.limit, durable=True)
         since = None
         if stored is not None and self.stream.position_kind is PositionKind.TIME:
             since = self._reached_before(stored) - timedelta(seconds=self.stream.overlap_s)
-        return Window(stored, since, until, self.span.limit)
+        return Window(stored, since, until, self.span.limit, durable=True)
 
     def _reached_before(self, stored: Any) -> datetime:
         moment = _read_time(stored, self.where)

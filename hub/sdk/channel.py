@@ -75,12 +75,15 @@ class Window:
         since: TIME streams only: ``position`` less the overlap, aware UTC; None at the first run.
         until: Aware UTC; the moment at which the run began, or the operator's ``--until``.
         limit: At most about this many records are wanted (``--limit``); None for all. Stopping later is allowed.
+        durable: Each page is durable by the time the next one is asked for. Only then may a channel change anything at its source, such as
+            moving a file that was read; False for whoever only looks (``--dry-run``).
     """
 
     position: Any | None
     since: datetime | None
     until: datetime
     limit: int | None = None
+    durable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

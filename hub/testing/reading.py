@@ -84,7 +84,7 @@ class Reader:
         since = None
         if self.position is not None and self.stream.position_kind is PositionKind.TIME:
             since = datetime.fromisoformat(self.position) - timedelta(seconds=self.stream.overlap_s)
-        return Window(self.position, since, until)
+        return Window(self.position, since, until, durable=True)
 
     def _reached(self, page: Page) -> Any | None:
         if self.stream.position_kind is not PositionKind.TIME:

@@ -25,7 +25,7 @@ import pytest
 from hub.clock import COUNTY_ZONE, ManualClock
 from hub.errors import Code, RecordRejected, SourceContractError, SourceUnavailable
 from hub.model.demand import Demand
-from hub.sdk.channel import ChannelSettings, Order, PositionKind, RawRecord
+from hub.sdk.channel import ChannelSettings, Order, PositionKind, RawRecord, Window
 from hub.testing.contract import ChannelContract
 from hub.testing.factories import NOW, channel_context
 from hub.testing.hostile_sheets import (
@@ -508,6 +508,14 @@ class SheetContract(ChannelContract):
             desk.restart()
             assert (len(first.records), desk.reader.run().records) == (COUNT, [])
             assert desk.files()[0].startswith("done/")
+
+    def test_who_only_looks_moves_nothing(self, tmp_path: Path) -> None:
+        with self.desk(tmp_path) as desk:
+            desk.drop(spoilt(self.source, SheetMisbehaviour.NONE))
+            window = Window(None, None, NOW)
+            pages = list(desk.reader.channel.pages(desk.reader.stream, window))
+            assert sum(len(page.records) for page in pages) == COUNT
+            assert (desk.files(), desk.files(reports=True)) == ([_NAME], [])
 
     def test_a_run_killed_in_mid_file_reads_it_again_from_its_beginning(self, tmp_path: Path) -> None:
         with self.desk(tmp_path, batch=2) as desk:

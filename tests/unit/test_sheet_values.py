@@ -74,6 +74,10 @@ DAY = dt.datetime(2026, 6, 23)
         ("2026-06-23T10:20:00", DAY.replace(hour=10, minute=20)),
         ("2026/6/23 10:20", DAY.replace(hour=10, minute=20)),
         ("2026.6.23", DAY),
+        ("2026/6/2 10:20:05", dt.datetime(2026, 6, 2, 10, 20, 5)),
+        ("2026/6/2  0:20", dt.datetime(2026, 6, 2, 0, 20)),
+        ("2026年6月2日 10时", dt.datetime(2026, 6, 2, 10)),
+        ("20260602 1020", dt.datetime(2026, 6, 2, 10, 20)),
         ("2026年6月23日", DAY),
         ("2026 年 6 月 23 日 上午 10 时 20 分", DAY.replace(hour=10, minute=20)),
         ("2026年6月23日下午3点", DAY.replace(hour=15)),
@@ -90,6 +94,32 @@ DAY = dt.datetime(2026, 6, 23)
 )
 def test_a_time_is_read_in_every_form_that_clerks_use(value, local):
     assert cells(value).moment("x", COUNTY_ZONE) == local.replace(tzinfo=COUNTY_ZONE)
+
+
+@given(
+    st.datetimes(dt.datetime(1990, 1, 1), dt.datetime(2099, 12, 31)).map(
+        lambda one: one.replace(microsecond=0)
+    ),
+    st.sampled_from(
+        [
+            "{0.year}/{0.month}/{0.day} {0.hour}:{0.minute:02}:{0.second:02}",
+            "{0.year}-{0.month}-{0.day} {0.hour}:{0.minute:02}:{0.second:02}",
+            "{0.year}.{0.month}.{0.day}  {0.hour}:{0.minute}:{0.second}",
+            "{0.year}年{0.month}月{0.day}日{0.hour}时{0.minute}分{0.second}秒",
+            "{0.year} 年 {0.month} 月 {0.day} 日 {0.hour}:{0.minute:02}:{0.second:02}",
+            "{0.year}{0.month:02}{0.day:02}{0.hour:02}{0.minute:02}{0.second:02}",
+        ]
+    ),
+)
+def test_whatever_the_digits_are_a_time_is_read_as_it_was_written(moment, form):
+    assert cells(form.format(moment)).moment("x", COUNTY_ZONE) == moment.replace(tzinfo=COUNTY_ZONE)
+
+
+@pytest.mark.parametrize(
+    "value", ["2026-06-23 02:20:05+00:00", "2026-06-23T10:20:05+08:00", "2026-06-23T02:20:05Z"]
+)
+def test_a_time_that_bears_a_zone_keeps_it(value):
+    assert cells(value).moment("x", COUNTY_ZONE) == dt.datetime(2026, 6, 23, 2, 20, 5, tzinfo=dt.UTC)
 
 
 def test_days_are_counted_from_1904_where_the_workbook_does():

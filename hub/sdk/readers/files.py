@@ -1,7 +1,7 @@
 """Reads files that are dropped into a folder, each once it is whole; moves them when their rows are durable, and reports what could not be used.
 
 **Order of things.** A page of rows is yielded; the hub commits it, and the position with it (kind ``FILES``, order ``ASCENDING``: the set of
-files only grows). Only when the hub asks for the next page is it known that the one before is durable, so a file is moved when this generator is
+files only grows). Nothing is moved for whoever only looks (``Window.durable``). Only when the hub asks for the next page is it known that the one before is durable, so a file is moved when this generator is
 resumed after the file's last page, never earlier. A process that is killed between commit and move leaves a file that its content names as read: the
 next run moves it and adds nothing. Reports need the rows that normalizing sets aside, and landing normalizes later: so rows are normalized here too, by the
 channel's own pure mapping, and the report is made from that; a file that was left behind is read once more for it.
@@ -83,7 +83,7 @@ class FilesReader:
         words: dict[str, str] | None = None,
     ) -> None:
         self._store, self._policy, self._ctx, self._read, self._words = store, policy, ctx, read, words
-        self._may_move = policy.after_reading == "move"
+        self._may_move = False
         self._numbers = count(1)
         self._patient = policy.ready == "stable"
         self._told: object = None
@@ -101,7 +101,7 @@ class FilesReader:
         position = FilesPosition(window.position, self._ctx.instance)
         self._told = position.as_json()
         self._numbers = count(1)
-        self._may_move = self._policy.after_reading == "move"
+        self._may_move = window.durable and self._policy.after_reading == "move"
         try:
             looked = self._look(position, window)
             for found, fault in looked.refused:

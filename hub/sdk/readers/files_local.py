@@ -78,7 +78,8 @@ class LocalStore(FileStore):
             if self.find(folder, target) is not None:
                 raise FileExistsError(errno.EEXIST, "taken")
             os.rename(name, target, src_dir_fd=base, dst_dir_fd=below)
-            os.fsync(below)
+            with contextlib.suppress(OSError):  # a share may not know how
+                os.fsync(below)
 
     def remove(self, name: str) -> None:
         """See `FileStore.remove`."""

@@ -64,7 +64,7 @@ class SftpFolder(_Strict):
     folder: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]+$")] = "."
     connect_timeout_s: float = Field(default=10.0, gt=0, le=120)
     silence_s: float = Field(default=30.0, gt=0, le=300)
-    deadline_s: float = Field(default=300.0, gt=0, le=500)
+    deadline_s: float = Field(default=200.0, gt=0, le=300)
     tries: int = Field(default=3, ge=1, le=10)
     rate_per_s: float | None = Field(default=None, gt=0)
     burst: int = Field(default=10, ge=1)

@@ -26,15 +26,17 @@ _FIRST_DAY, _LAST_DAY = datetime(1990, 1, 1), datetime(2100, 1, 1)  # noqa: DTZ0
 _SCIENTIFIC = re.compile(r"[+-]?\d(?:\.\d+)?E[+-]?\d{1,3}", re.IGNORECASE)
 _WHOLE = re.compile(r"[+-]?\d+(?:\.0+)?")
 _DAY = re.compile(
-    r"(?:(?P<year>(?:19|20)\d\d)(?:年|[-./])(?P<month>\d{1,2})(?:月|[-./])(?P<day>\d{1,2})日?"
+    r"(?:(?P<year>(?:19|20)\d\d)(?:年|[-./])(?P<month>\d{1,2})(?:月|[-./])(?P<day>\d{1,2})(?:日|(?!\d))"
     r"|(?P<year2>(?:19|20)\d\d)(?P<month2>\d\d)(?P<day2>\d\d)(?=$|\D|\d{4}(?:\d\d)?$)"
-    r"|(?P<month3>\d{1,2})月(?P<day3>\d{1,2})日?)"
+    r"|(?P<month3>\d{1,2})月(?P<day3>\d{1,2})(?:日|(?!\d)))"
 )
 _TIME = re.compile(
     r"T?(?:(?:星期|周)[一二三四五六日天])?(?P<half>上午|下午|中午|晚上|晚|早上|早|AM|PM)?"
     r"(?P<hour>\d{1,2})(?:[:时点](?P<minute>\d{1,2})?(?:[:分](?P<second>\d{1,2})?秒?)?(?:\.\d+)?|(?P<packed>\d\d(?:\d\d)?))(?P<late>AM|PM)?",
     re.IGNORECASE,
 )
+# Space between two digits parts day and hour; any other says nothing.
+_IDLE_SPACE = re.compile(r"(?<!\d)\s+|\s+(?!\d)")
 _COUNT = re.compile(r"第?(\d{1,4}|[一二两三四五六七八九十]{1,3})(?:\.0+)?[次回遍趟个人户天]?")
 _DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 
@@ -168,13 +170,13 @@ class Cells:
             if words is None:
                 return None
             local = self._of_text(column, words)
-        if not _FIRST_DAY <= local < _LAST_DAY:
+        if not _FIRST_DAY <= local.replace(tzinfo=None) < _LAST_DAY:
             raise _invalid(
                 column,
                 "a time before 1990 or after 2100 (expected one of this county's work)",
                 "correct it in the sheet",
             )
-        return local.replace(tzinfo=zone).astimezone(UTC)
+        return (local if local.tzinfo else local.replace(tzinfo=zone)).astimezone(UTC)
 
     def count(self, column: str) -> int | None:
         """A whole number as ``2``, ``2次``, ``第二次``; None for an empty cell.
@@ -209,13 +211,10 @@ class Cells:
     def _of_text(self, column: str, words: str) -> datetime:
         if words[4:5] == words[7:8] == "-":  # nearly every cell is one of these
             try:
-                moment = datetime.fromisoformat(words)
+                return datetime.fromisoformat(words)  # with its own zone, where it bears one
             except ValueError:
                 pass
-            else:
-                if moment.tzinfo is None:
-                    return moment
-        text = "".join(unicodedata.normalize("NFKC", words).split())
+        text = _IDLE_SPACE.sub("", unicodedata.normalize("NFKC", words))
         if re.fullmatch(r"\d{5}(?:\.\d+)?", text):
             return self._of_number(column, float(text))
         day = _DAY.match(text)
@@ -232,7 +231,7 @@ class Cells:
                 "a day without a year, and no title of the sheet names exactly one (expected 2026年6月23日)",
                 "write the year, or put it into the sheet's title",
             )
-        rest = text[day.end() :]
+        rest = text[day.end() :].lstrip()
         time = _TIME.fullmatch(rest) if rest else None
         if rest and time is None:
             raise _invalid(
