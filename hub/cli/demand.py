@@ -99,6 +99,7 @@ def list_demands(
             ],
             whole=["demand", "submitted", "type", "status"],
         )
+        out.newest(found, limit)
 
     door.answer({"demands": found}, tell)
 

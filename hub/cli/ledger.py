@@ -56,6 +56,7 @@ def list_rows(ctx: typer.Context, year: Year = None, limit: Limit = 20) -> None:
             ],
             whole=["no", "registered", "from"],
         )
+        out.newest(found, limit)
 
     door.answer({"ledger": found}, tell)
 

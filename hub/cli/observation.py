@@ -150,6 +150,7 @@ def _lister(name: str, kind: _Kind) -> Any:
                 ],
                 whole=kind.whole,
             )
+            out.newest(found, limit)
 
         door.answer({f"{kind.kind}s": found}, tell)
 

@@ -61,6 +61,7 @@ def list_orders(
             ],
             whole=["order", "level", "state", "due", "delivery"],
         )
+        out.newest(found, limit)
 
     door.answer({"orders": found}, tell)
 

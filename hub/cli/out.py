@@ -123,6 +123,12 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
+def newest(shown: Sequence[object], limit: int) -> None:
+    """Says that a list which is as long as it may be is perhaps not all there is."""
+    if len(shown) >= limit:
+        say(f"The newest {limit}: --limit shows more.")
+
+
 def counted(count: int, name: str) -> str:
     """A count under its name in a report: ``3 signals new`` of ``signals_new``, ``1 warning`` of ``warnings``."""
     first, *rest = name.split("_")

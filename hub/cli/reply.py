@@ -55,6 +55,7 @@ def list_replies(
             ],
             whole=["made", "demand"],
         )
+        out.newest(found, limit)
 
     door.answer({"replies": found}, tell)
 

@@ -70,6 +70,7 @@ def list_runs(
             right=["run"],
             whole=["run", "step", "state", "began"],
         )
+        out.newest(found, limit)
 
     door.answer({"runs": found}, tell)
 

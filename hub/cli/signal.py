@@ -61,11 +61,16 @@ def list_signals(
                 f"    {one['metric']} {one['value']:g} (threshold {one['threshold']:g}), {out.plural(one['demands'], 'demand')}, "
                 f"{out.moment(one['window_from'])} to {out.moment(one['window_to'])}"
             )
-        waiting = sum(one["state"] == SignalState.OPEN and not one["auto_issue"] for one in found)
+        waiting = sum(
+            # What its rule would issue by itself is issued by nobody where it is about old demands.
+            one["state"] == SignalState.OPEN and (one["historical"] or not one["auto_issue"])
+            for one in found
+        )
         if waiting:
             out.say(
                 f"{waiting} of these wait for a decision: `hub signal triage ID --issue` or `--dismiss`, with --by and --reason."
             )
+        out.newest(found, limit)
 
     door.answer({"signals": found}, tell)
 

@@ -62,6 +62,7 @@ def list_warnings(
             ],
             whole=["warning", "level"],
         )
+        out.newest(found, limit)
 
     door.answer({"warnings": found}, tell)
 

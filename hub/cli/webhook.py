@@ -70,6 +70,7 @@ def list_messages(
         for message in messages:
             out.say(_headline(message))
             out.say(f"    {message.event_type} to {message.organisation}, {_when(message)}")
+        out.newest(messages, limit)
         out.say(f"{stats.waiting} wait, {stats.due} of them due; {stats.failed} were given up.")
         for one in broken:
             out.say(

@@ -201,6 +201,21 @@ def test_a_dry_run_counts_and_names_problems_and_writes_nothing(desk):
         assert desk.value(f"SELECT count(*) FROM {table}") == 0
 
 
+def test_a_list_that_is_cut_says_so_and_one_that_is_whole_does_not(desk):
+    for number in (1, 2, 3):
+        desk.portal.add(record(number))
+    desk.hub("channel", "run", "portal")
+    assert "The newest 2: --limit shows more." in desk.hub("demand", "list", "--limit", "2").out
+    assert "--limit" not in desk.hub("demand", "list").out
+
+
+def test_an_old_signal_waits_for_a_person_although_its_rule_issues_new_ones_by_itself(desk):
+    desk.portal.add(record(1, days_ago=400, words="楼下着火了，快来人。"))
+    desk.hub("channel", "run", "portal")
+    desk.hub("run", "once", "--step", "evaluate", "--step", "triage")
+    assert "1 of these wait for a decision" in desk.hub("signal", "list").out
+
+
 def test_a_span_that_ends_before_it_begins_is_a_matter_of_usage(desk):
     backwards = desk.hub("channel", "run", "portal", "--since", "2026-02-01", "--until", "2026-01-01")
     assert backwards.code == 2

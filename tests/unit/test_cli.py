@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import pytest
 
@@ -229,3 +230,10 @@ def test_a_position_of_several_parts_is_told_in_words():
     assert _position({"uid": 27, "uidvalidity": 1700000001}) == "uid 27, uidvalidity 1700000001"
     assert _position("2026-11-26T11:15:44+00:00") == "2026-11-26 19:15"
     assert _position(None) is None
+
+
+def test_every_list_that_has_a_limit_says_when_it_may_not_be_all():
+    folder = Path(out.__file__).parent
+    limited = [path for path in folder.glob("*.py") if "limit: Limit = 20" in path.read_text("utf-8")]
+    assert len(limited) >= 8
+    assert [path.name for path in limited if "out.newest(" not in path.read_text("utf-8")] == []

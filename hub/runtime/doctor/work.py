@@ -202,7 +202,7 @@ def aside(hub: Hub, connection: Connection) -> Iterator[Finding]:
     most = ", ".join(f"{name} {count}" for name, count in codes.most_common(5))
     yield warn(
         "quarantine",
-        f"{codes.total()} entries stand aside: {most}",
+        f"{codes.total()} {'entry stands' if codes.total() == 1 else 'entries stand'} aside: {most}",
         "`hub quarantine list`, mend the cause, then `hub quarantine replay`",
     )
 
