@@ -84,7 +84,15 @@ def _tables(model: type[BaseModel], prefix: str) -> Iterator[str]:
         yield f"### {prefix}{row.name}\n\n{row.type}; default: {row.default}\n\n{row.words}".replace(
             "default: required", "required"
         )
+    yield from _sections(model, prefix, {model})
+
+
+def _sections(model: type[BaseModel], prefix: str, told: set[type[BaseModel]]) -> Iterator[str]:
+    """The models among the fields' types, and those among theirs; one that stands in several places is told at its first."""
     for name, nested in _nested(model):
+        if nested in told:
+            continue
+        told.add(nested)
         title, _, more = summary_of(nested).partition("\n\n")
         yield f"### {prefix}{name}: {title.rstrip('.')}"
         if more:
@@ -93,6 +101,7 @@ def _tables(model: type[BaseModel], prefix: str) -> Iterator[str]:
             ["name", "type", "default", "what it is"],
             [[f"`{row.name}`", row.type, row.default, row.words] for row in rows_of(nested)],
         )
+        yield from _sections(nested, f"{prefix}{name.partition(' = ')[0].removesuffix('.kind')}.", told)
 
 
 def _nested(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:

@@ -1,0 +1,116 @@
+"""Orders as steps of a workflow, 受理 → 预审 → 处置 → 回访 → 结案, listed over HTTP and JSON.
+
+Each record is one step and carries the whole order; each is a new version of the same number. The version is the step's time and, where steps share
+a second, their place in the workflow, so that they may come in any order and on any page.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hub.sdk import ChannelContext, Code, Reply, ReplyReceipt, SourceContractError
+from hub_channel_hotline import names
+from hub_channel_hotline.fields import json_fields
+from hub_channel_hotline.listed import TIME_FORM, ListedOrders, Opened
+from hub_channel_hotline.mapping import OrderMapping, Tables
+from hub_channel_hotline.replies import checked_reply
+from hub_channel_hotline.settings import WorkflowSource
+
+if TYPE_CHECKING:
+    from hub.sdk.readers.body import Body
+    from hub.sdk.readers.jsonpage import Records
+
+
+def workflow_mapping(source: WorkflowSource, ctx: ChannelContext, tables: Tables) -> OrderMapping:
+    """How this interface's records are read."""
+    labels = {ours: source.names.get(name, name) for ours, name in names.WORKFLOW.items()}
+    return OrderMapping(ctx.zone, lambda body: json_fields(body, labels), tables)
+
+
+class WorkflowOrders(ListedOrders):
+    """See the module.
+
+    Source: domain.md §3.2 and §7, 12345 work order (c).
+    """
+
+    def __init__(self, source: WorkflowSource, ctx: ChannelContext, tables: Tables) -> None:
+        super().__init__(
+            ctx,
+            workflow_mapping(source, ctx, tables),
+            page_size=source.page_size,
+            exact=source.total == "exact",
+        )
+        self._source = source
+        self._http = Opened(ctx, source.base_url, source.http, source.auth)
+
+    def page(self, number: int, since: str, until: str, size: int) -> Records:
+        """See `ListedOrders.page`."""
+        params = {
+            **self._source.query,
+            "pageNum": number,
+            "pageSize": size,
+            "startTime": since,
+            "endTime": until,
+        }
+        return self._http.reader.records(
+            self._source.path, params=params, envelope=self._source.envelope, label=f"page {number}"
+        )
+
+    def reply(self, reply: Reply) -> ReplyReceipt:
+        """Posts the reply as an operation on the order; the key goes as ``transaction_id`` and as Idempotency-Key."""
+        checked = checked_reply(reply)
+        operation = {
+            "transaction_id": checked.key,
+            "record_number": checked.number,
+            "operation": checked.title,
+            "operate_time": self.ctx.clock.now().astimezone(self.ctx.zone).strftime(TIME_FORM),
+            "reason": checked.reason,
+            "delay_to": checked.until,
+            "handling": checked.handling,
+            "public_reply": checked.public_reply,
+            "is_true": checked.is_true,
+            "is_solved": checked.is_solved,
+        }
+        body = msgspec.json.encode({name: value for name, value in operation.items() if value is not None})
+        headers = {"Content-Type": "application/json;charset=UTF-8", "Idempotency-Key": checked.key}
+        return self._http.reader.read(
+            "POST",
+            self._source.reply_path,
+            lambda answer: self._receipt(answer, checked.key),
+            body=body,
+            headers=headers,
+            label=f"reply {checked.kind}",
+            repeatable=True,  # the key is the same
+        )
+
+    def close(self) -> None:
+        """See `Orders.close`."""
+        self._http.close()
+
+    def _receipt(self, answer: Body, key: str) -> ReplyReceipt:
+        """What the platform says; a code that it uses for "no" is an answer, not an error."""
+        from hub.sdk.readers.jsonpage import json_document
+
+        envelope = self._source.envelope
+        known = envelope.model_copy(update={"ok": envelope.ok | self._source.repeated})
+        code = ""
+        try:
+            document = json_document(answer)
+            code = _code_of(document, known.code_path)
+            json_document(answer, envelope=known)
+        except SourceContractError as exc:
+            if exc.code is not Code.SOURCE_ENVELOPE:
+                raise
+            return ReplyReceipt(False, detail=f"refused with code {code[:20]}")
+        if code in self._source.repeated:
+            return ReplyReceipt(True, reference=key, detail="taken before")
+        return ReplyReceipt(True, reference=key)
+
+
+def _code_of(document: bytes, path: tuple[str, ...]) -> str:
+    found = msgspec.json.decode(document)
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return str(found) if isinstance(found, str | int) else ""
