@@ -9,4 +9,6 @@ pytest.register_assert_rewrite(
     "hub.testing.live",
     "hub.testing.push",
     "hub.testing.sheets",
+    "hub.testing.views",
+    "hub.testing.xml",
 )

@@ -191,7 +191,7 @@ class ChannelContract:
                 spoilt = json.dumps({**fields, self.personal: PLANTED_PHONE}).encode()
                 for demand in offline.normalize(self.make_record(spoilt)):
                     open_part = {
-                        name: value for name, value in _as_json(demand).items() if name not in _sealed(demand)
+                        name: value for name, value in _as_json(demand).items() if name not in sealed_fields(demand)
                     }
                     assert PLANTED_PHONE not in json.dumps(open_part)
                     planted += PLANTED_PHONE in json.dumps(_as_json(demand))
@@ -352,7 +352,7 @@ def _as_json(said: Demand | Observation) -> dict[str, Any]:
     return dumped
 
 
-def _sealed(said: Demand | Observation) -> frozenset[str]:
+def sealed_fields(said: Demand | Observation) -> frozenset[str]:
     """Fields of which nothing stands in plain in the store, or only a masked copy."""
     if not isinstance(said, Observation):
         return _SEALED

@@ -83,6 +83,7 @@ class Request:
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,12 +424,11 @@ def _handler(source: HostileSource) -> type[QuietHandler]:
             self._answer()
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self._answer()
+            self._answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
 
-        def _answer(self) -> None:
+        def _answer(self, body: bytes = b"") -> None:
             url = urlsplit(self.path)
-            answer = source.answer(Request(self.path, dict(parse_qsl(url.query)), dict(self.headers)))
+            answer = source.answer(Request(self.path, dict(parse_qsl(url.query)), dict(self.headers), body))
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.content_type)
             self.send_header(

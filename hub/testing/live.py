@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from enum import Enum
 from typing import Any, ClassVar
 
 from hub.clock import ManualClock
@@ -54,8 +55,9 @@ class HttpListContract(ChannelContract):
         return self.make_settings(base_url)
 
     @contextmanager
-    def playing(self, misbehaviour: Misbehaviour, **more: Any) -> Iterator[tuple[HostileSource, Reader]]:
+    def playing(self, misbehaviour: Enum, **more: Any) -> Iterator[tuple[HostileSource, Reader]]:
         """The source under that misbehaviour, and a reader over the channel connected to it."""
+        assert isinstance(misbehaviour, Misbehaviour)
         with HostileSource(self.source, misbehaviour, **more) as source:
             drips = misbehaviour is Misbehaviour.SLOW_DRIP
             settings = (self.make_impatient_settings if drips else self.make_settings)(source.url)
@@ -70,7 +72,7 @@ class HttpListContract(ChannelContract):
         assert named or self.stream is None, f"{channel.name} has no stream {self.stream!r}"
         return named[0] if named else None
 
-    def whole(self, misbehaviour: Misbehaviour) -> tuple[HostileSource, Reading, Reader]:
+    def whole(self, misbehaviour: Enum) -> tuple[HostileSource, Reading, Reader]:
         """One run that must end well with every record, none of them set aside."""
         with self.playing(misbehaviour) as (source, reader):
             reading = reader.run()
@@ -79,7 +81,7 @@ class HttpListContract(ChannelContract):
             assert reading.set_aside == []
             return source, reading, reader
 
-    def loud(self, misbehaviour: Misbehaviour, *codes: Code, mended: bool = True) -> Reading:
+    def loud(self, misbehaviour: Enum, *codes: Code, mended: bool = True) -> Reading:
         """One run that must end with an error of one of these codes; the next one, with the source mended, gets every record."""
         with self.playing(misbehaviour) as (source, reader):
             reading = reader.run()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +24,8 @@ from hub.sdk.readers.sql_place import Column, SqlPlace, SqlPolicy, SqlView
 from hub.sdk.readers.sql_rows import is_gbk_taken_for_latin1
 from hub.sdk.readers.sql_view import SqlViewReader
 from hub.testing.factories import NOW, RecordingLog, channel_context
-from tests.support.databases import PASSWORD, SECRETS, MariaDbDatabase, PostgresDatabase, SourceDatabase
+from hub.testing.views import ViewDatabase
+from tests.support.databases import PASSWORD, SECRETS, MariaDbDatabase, PostgresDatabase
 
 COLUMNS = (
     Column(name="ORDER_NUM", kinds=frozenset({"text", "integer", "number"})),
@@ -48,7 +51,7 @@ def row(number: Any, minutes_ago: float = 60, **fields: Any) -> dict[str, Any]:
 class Orders:
     """The table behind the view, in a source's database."""
 
-    def __init__(self, database: SourceDatabase) -> None:
+    def __init__(self, database: ViewDatabase) -> None:
         self.database = database
         self.is_postgres = database.dialect == "postgresql"
 
@@ -68,7 +71,7 @@ class Orders:
 
 
 @pytest.fixture
-def orders(source_database: SourceDatabase) -> Orders:
+def orders(source_database: ViewDatabase) -> Orders:
     return Orders(source_database)
 
 
@@ -82,7 +85,7 @@ def open_readers() -> Iterator[list[SqlViewReader]]:
 
 @pytest.fixture
 def reader_of(open_readers: list[SqlViewReader]) -> Any:
-    def make(database: SourceDatabase, view: SqlView = VIEW, **more: Any) -> SqlViewReader:
+    def make(database: ViewDatabase, view: SqlView = VIEW, **more: Any) -> SqlViewReader:
         place = more.pop("place", None) or database.place(**more.pop("at", {}))
         context = {"clock": ManualClock(NOW), "secrets": SECRETS, **more.pop("context", {})}
         reader = SqlViewReader(place, view, channel_context(**context), SqlPolicy(**more))
@@ -593,6 +596,64 @@ def test_no_right_to_read_the_view_is_told_as_such(orders, reader_of):
 
     assert isinstance(error, SourceUnavailable)
     assert error.code is Code.SOURCE_AUTH
+
+
+@pytest.mark.debian("mariadb-server")
+@pytest.mark.parametrize(
+    ("tls", "encrypted"), [("off", False), ("preferred", True), ("required", True), ("verified", True)]
+)
+def test_a_connection_is_encrypted_as_tls_says(mariadb_source, reader_of, tls, encrypted):
+    cipher = (
+        "(SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'Ssl_cipher')"
+    )
+    Orders(mariadb_source).make(
+        [row("1")], select=f"ORDER_NUM, UPDATE_TIME, {cipher} AS TITLE, CONTENT, DAYS"
+    )
+    at = {"tls": tls, "ca_bundle": str(mariadb_source.ca_file) if tls == "verified" else None}
+
+    (found,) = fields(reader_of(mariadb_source, at=at).pages(EVERYTHING))
+
+    assert bool(found["TITLE"]) is encrypted
+
+
+@pytest.mark.debian("mariadb-server")
+def test_a_certificate_that_nobody_vouches_for_is_refused(mariadb_source, reader_of):
+    Orders(mariadb_source).make([row("1")])
+
+    error = error_of(reader_of(mariadb_source, at={"tls": "verified"}))
+
+    assert isinstance(error, SourceUnavailable)
+    assert error.code is Code.SOURCE_UNREACHABLE
+
+
+@pytest.mark.parametrize("tls", ["required", "verified"])
+def test_a_database_without_tls_learns_nothing_where_tls_is_asked_for(reader_of, tls):
+    heard: list[bytes] = []
+
+    def refuse(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            heard.append(connection.recv(8))
+            connection.sendall(b"N")  # PostgreSQL without TLS
+            heard.append(connection.recv(100))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=refuse, args=[server])
+        thread.start()
+        usual = {
+            "dialect": "postgresql",
+            "host": "127.0.0.1",
+            "database": "d",
+            "user": "hub",
+            "password": "source_database",
+        }
+        place = SqlPlace.model_validate({**usual, "port": server.getsockname()[1], "tls": tls})
+        error = error_of(reader_of(None, place=place, tries=1))
+        thread.join()
+
+    assert error.code is Code.SOURCE_UNREACHABLE
+    assert "TLS" in error.message
+    assert heard[1:] == [b""]
 
 
 def test_a_statement_that_takes_too_long_is_ended_by_the_database(orders, reader_of):

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import psycopg
 import pymysql
@@ -25,41 +25,13 @@ import sqlalchemy as sa
 
 from hub.sdk.readers.sql_place import Dialect, SqlPlace
 from hub.store.private import PrivateServer
+from hub.testing.views import ViewDatabase
+from tests.support.certificates import certificate
 from tests.support.left_out import find_program
 
 PASSWORD = "password-of-a-source's-reader"
 SECRET = "source_database"
 SECRETS = {SECRET: PASSWORD}
-
-
-class SourceDatabase(Protocol):
-    """A database as its owner has it."""
-
-    dialect: Dialect
-
-    def place(self, **more: Any) -> SqlPlace:
-        """Where the hub's account finds it."""
-        ...
-
-    def execute(self, *statements: str) -> None:
-        """Runs statements as the owner."""
-        ...
-
-    def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Puts rows into a table."""
-        ...
-
-    def grant(self, *names: str, right: str = "SELECT") -> None:
-        """Lets the hub's account read (or write) these, and nothing else."""
-        ...
-
-    def kill_readers(self) -> int:
-        """Ends the connections of the hub's account; how many there were."""
-        ...
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """What a query of the owner's gives."""
-        ...
 
 
 class PostgresDatabase:
@@ -138,6 +110,7 @@ class MariaDbDatabase:
 
     def __init__(self, server: MariaDbServer) -> None:
         self._server = server
+        self.ca_file = server.root / "server.pem"
         self._name = f"source_{secrets.token_hex(4)}"
         self.user = f"reader_{self._name[7:]}"
         self._connection = server.connect()
@@ -202,7 +175,7 @@ def _alike(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[list[str], list[
 
 @contextmanager
 def running_mariadb() -> Iterator[MariaDbServer]:
-    """A server that is ready, until the block ends."""
+    """A server that is ready, until the block ends; it offers TLS with a certificate of its own, ``root / "server.pem"``."""
     program = find_program("mariadb-server")
     assert program is not None
     # Below /tmp itself: the server runs as another user when the tests run as root.
@@ -225,6 +198,7 @@ def running_mariadb() -> Iterator[MariaDbServer]:
         cwd=root,
         **as_user,
     )
+    ca_file = certificate(root, account)
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
     process = subprocess.Popen(
@@ -237,6 +211,8 @@ def running_mariadb() -> Iterator[MariaDbServer]:
             "--bind-address=127.0.0.1",
             f"--pid-file={root}/pid",
             f"--log-error={root}/log",
+            f"--ssl-cert={ca_file}",
+            f"--ssl-key={root}/server.key",
             "--skip-name-resolve",
             "--skip-log-bin",
             "--innodb-flush-log-at-trx-commit=0",
@@ -295,8 +271,8 @@ def mariadb_source(mariadb_server: MariaDbServer) -> Iterator[MariaDbDatabase]:
 
 
 @pytest.fixture(params=["postgresql", pytest.param("mariadb", marks=pytest.mark.debian("mariadb-server"))])
-def source_database(request: pytest.FixtureRequest) -> SourceDatabase:
+def source_database(request: pytest.FixtureRequest) -> ViewDatabase:
     """A fresh database on each kind of server that a source may have."""
     name = "postgres_source" if request.param == "postgresql" else "mariadb_source"
-    found: SourceDatabase = request.getfixturevalue(name)
+    found: ViewDatabase = request.getfixturevalue(name)
     return found

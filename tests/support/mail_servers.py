@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import imaplib
-import ipaddress
 import os
 import pwd
 import re
@@ -20,6 +18,7 @@ from typing import Any, Protocol
 
 from hub.county.imap_server import ImapServer
 from hub.sdk.readers.mail_wire import folder_argument
+from tests.support.certificates import certificate
 from tests.support.left_out import find_program
 
 PASSWORD = "mail-password-of-the-tests"
@@ -178,7 +177,7 @@ def dovecot_server() -> Iterator[DovecotServer]:
         shutil.chown(root, user.pw_uid, user.pw_gid)
         as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     port, tls_port = _free_ports(2)
-    ca_file = _certificate(root, user)
+    ca_file = certificate(root, user)
     config = root / "dovecot.conf"
     config.write_text(_config(root, user, port, tls_port), "utf-8")
     process = subprocess.Popen(
@@ -268,42 +267,3 @@ def _group_name(gid: int) -> str:
     import grp
 
     return grp.getgrgid(gid).gr_name
-
-
-def _certificate(root: Path, user: pwd.struct_passwd) -> Path:
-    """A certificate of an authority of our own; the authority's file."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    names = x509.SubjectAlternativeName(
-        [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    )
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=2))
-        .add_extension(names, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = root / "server.pem"
-    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    secret = root / "server.key"
-    secret.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    for path in (pem, secret):
-        if os.geteuid() == 0:
-            shutil.chown(path, user.pw_uid, user.pw_gid)
-    return pem

@@ -173,12 +173,11 @@ def test_comments_and_instructions_in_a_field_do_not_cut_its_text():
     [
         order("2", "张三 & 李四"),
         order("2", "年龄<18"),
-        order("2", "坏\x0b字"),
         order("2", "坏&#11;字"),
         order("2", "&nbsp;"),
         "<Order><工单编号>2</工单编号><内容>没有结束</Order>",
     ],
-    ids=["ampersand", "less than", "control character", "its reference", "unknown entity", "unclosed"],
+    ids=["ampersand", "less than", "reference to a control character", "unknown entity", "unclosed"],
 )
 def test_one_record_that_is_no_xml_is_told_apart_and_the_others_are_read(bad):
     found = read(package(order("1"), bad, order("3")))
@@ -187,6 +186,15 @@ def test_one_record_that_is_no_xml_is_told_apart_and_the_others_are_read(bad):
     assert found.unreadable[1].code is Code.RECORD_UNREADABLE
     assert [XmlRecord(found.raw[index]).text("工单编号") for index in (0, 2)] == ["1", "3"]
     assert found.raw[1] == bad.encode()
+
+
+@pytest.mark.parametrize("control", ["\x00", "\x0b", "\x1f", "\ufffe"])
+def test_a_control_character_is_left_out_and_costs_no_record(control):
+    inner = package(order("1", f"坏{control}字"))
+    page = soap(f"<return><![CDATA[{inner}]]></return>")
+
+    for text, at in ((inner, ORDERS), (page, ("Envelope", "Body", "return", INNER, *ORDERS))):
+        assert XmlRecord(read(text, at).raw[0]).text("内容") == "坏字"
 
 
 def test_records_beside_a_bad_one_keep_their_namespaces():
@@ -384,6 +392,15 @@ def test_a_check_over_gbk_bytes_holds_whatever_the_message_travelled_in(algorith
     assert len(read(checked(covered, digest).encode(travels_as), check=check).raw) == 1
 
 
+@pytest.mark.parametrize("words", ["坏\x0b字", "张三 & 李四", "<br>没有结束"])
+def test_a_check_holds_for_a_body_that_is_no_xml(words):
+    covered = order("1") + order("2", words)
+    found = read(checked(covered, hashlib.md5(covered.encode("gbk")).hexdigest()), check=GBK_CHECK)
+
+    assert len(found.raw) == 2
+    assert fails(checked(covered, "0" * 32), check=GBK_CHECK).code is Code.PAGE_CHECK
+
+
 def test_a_check_inside_a_text_holds_although_xml_changes_its_line_ends():
     covered = f"\r\n{order('1')}\r\n"
     digest = hashlib.md5(covered.encode("gbk")).hexdigest()
@@ -400,6 +417,12 @@ def test_a_check_may_cover_the_tags_and_hold_a_key(part, key_at):
 
     assert read(page, check=check, key="k3y").raw
     assert fails(page, check=check, key="other").code is Code.PAGE_CHECK
+
+
+def test_nothing_that_a_check_could_cover_is_another_shape():
+    page = checked("", "0" * 32).replace("<Body></Body>", "")
+
+    assert fails(page, check=GBK_CHECK).code is Code.PAGE_SHAPE
 
 
 @pytest.mark.parametrize("digest", ["", "0" * 32, "MD5"])

@@ -7,6 +7,8 @@ environment.
 
 from __future__ import annotations
 
+import re
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -41,6 +43,8 @@ _MARIADB_KINDS: dict[int, Kind] = {
     10: "date",
     16: "bytes",
 }
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PG_TLS = {"off": "disable", "preferred": "prefer", "required": "require", "verified": "verify-full"}
 _PG_LONG = frozenset({"text", "varchar", "bytea"})
 _MARIADB_LONG = frozenset({249, 250, 251, 252})
 
@@ -229,6 +233,13 @@ def _close_cursor(context: Any) -> None:
             pass
 
 
+def identifier(name: str) -> sa.sql.quoted_name:
+    """A name of a table or column as an operator writes it: its case is the database's own matter unless it stands in double quotes."""
+    if len(name) > 2 and name.startswith('"') and name.endswith('"'):
+        return sa.sql.quoted_name(name[1:-1], quote=True)
+    return sa.sql.quoted_name(name, quote=not _PLAIN.fullmatch(name))
+
+
 def columns_of(result: sa.CursorResult[Any], place: SqlPlace) -> list[Found]:
     """The columns of a result, as its driver describes them."""
     described: Any = result.cursor.description if result.cursor is not None else ()
@@ -250,7 +261,7 @@ def _pg_arguments(place: SqlPlace, policy: SqlPolicy) -> dict[str, Any]:
     # Everything that libpq would otherwise look up in the environment is given, if only as nothing.
     return {
         "connect_timeout": int(policy.connect_timeout_s),
-        "sslmode": {"off": "disable", "required": "require", "verified": "verify-full"}[place.tls],
+        "sslmode": _PG_TLS[place.tls],
         "sslrootcert": place.ca_bundle or ("system" if place.tls == "verified" else ""),
         "gssencmode": "disable",
         "options": "",
@@ -275,13 +286,14 @@ def _mariadb_arguments(place: SqlPlace, policy: SqlPolicy) -> dict[str, Any]:
         "program_name": "weisu-hub",
         "local_infile": False,
     }
-    if place.tls != "off":
-        arguments |= {
-            "ssl_ca": place.ca_bundle,
-            "ssl_verify_cert": place.tls == "verified",
-            "ssl_verify_identity": place.tls == "verified",
-            "ssl": {},
-        }
+    if place.tls == "off":
+        arguments["ssl_disabled"] = True
+    elif place.tls != "preferred":  # which is the driver's own way
+        context = ssl.create_default_context(cafile=place.ca_bundle)
+        if place.tls == "required":
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        arguments["ssl"] = context
     return arguments
 
 
@@ -319,6 +331,10 @@ _BUSY = (
     "too many connections, or locked (expected room for one)",
     "it is tried again by itself; ask the source's keeper if it stays",
 )
+_TLS = (
+    "no TLS connection as tls asks for it (expected one)",
+    "have TLS switched on there, name its authority by ca_bundle, or change tls in the channel's settings",
+)
 _CHARSET = (
     "text that is not in the encoding which the database declares",
     "set charset in the channel's settings to what is stored",
@@ -354,6 +370,7 @@ _UNAVAILABLE: dict[str, tuple[tuple[str, str], Code, bool]] = {
     **dict.fromkeys(
         ("57P03", "08001", "08004", "2002", "2003", "2005"), (_AWAY, Code.SOURCE_UNREACHABLE, True)
     ),
+    "2026": (_TLS, Code.SOURCE_UNREACHABLE, False),
     **dict.fromkeys(
         ("53300", "53400", "40001", "40P01", "1040", "1203", "1213", "1226"),
         (_BUSY, Code.SOURCE_UNREACHABLE, True),
@@ -366,15 +383,19 @@ _CONTRACT: dict[str, tuple[tuple[str, str], Code]] = {
     **dict.fromkeys(("25006", "1792", "1290", "1836"), (_WRITES, Code.VIEW_WRITES)),
     **dict.fromkeys(("22021", "22P05", "1366", "1977"), (_CHARSET, Code.PAGE_ENCODING)),
 }
+# A refused connection carries its reason in words alone, and a server's own language may be Chinese.
 _CONNECT_WORDS = (
     ("password authentication failed", "28P01"),
+    ("认证失败", "28P01"),
     ("no password supplied", "28P01"),
-    ("no pg_hba.conf entry", "28000"),
-    ("role ", "28000"),
-    ("database ", "3D000"),
+    ("pg_hba.conf", "28000"),
+    ("FATAL:  role ", "28000"),
+    ("FATAL:  database ", "3D000"),
     ("too many", "53300"),
     ("starting up", "57P03"),
     ("terminating connection", "57P01"),
+    ("SSL", "2026"),
+    ("certificate", "2026"),
 )
 
 
@@ -415,15 +436,7 @@ def _code(exc: DBAPIError) -> str:
     if isinstance(cause, psycopg.Error):
         if cause.sqlstate:
             return str(cause.sqlstate)
-        # A refused connection carries its reason in words alone.
         words = str(cause)
-        return next(
-            (
-                code
-                for sign, code in _CONNECT_WORDS
-                if f"FATAL:  {sign}" in words or (sign in words and "FATAL" in words)
-            ),
-            "",
-        )
+        return next((code for sign, code in _CONNECT_WORDS if sign in words), "")
     number = cause.args[0] if getattr(cause, "args", None) else ""
     return str(number) if isinstance(number, int) else ""

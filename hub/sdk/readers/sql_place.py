@@ -29,7 +29,8 @@ class SqlPlace(BaseModel):
         password: Name of the secret that proves it.
         charset: Encoding of the stored text. ``declared``: the database knows. Any other: text is taken as stored, whatever the
             database declares, for GBK that stands in columns declared latin1.
-        tls: ``off``; ``required``: encrypted, whoever answers; ``verified``: its certificate is checked too.
+        tls: ``off``; ``preferred``: where the database can; ``required``: encrypted, whoever answers; ``verified``: its certificate is
+            checked too.
         ca_bundle: PEM file of the authorities that sign the database's certificate; null for those of the system.
     """
 
@@ -42,7 +43,7 @@ class SqlPlace(BaseModel):
     user: str = Field(min_length=1)
     password: SecretName
     charset: Literal["declared", "gbk", "gb18030", "utf-8"] = "declared"
-    tls: Literal["off", "required", "verified"] = "off"
+    tls: Literal["off", "preferred", "required", "verified"] = "preferred"
     ca_bundle: str | None = None
 
     @field_validator("host", "database", "user")
@@ -108,7 +109,7 @@ class SqlView(BaseModel):
     """A view and what is read of it; columns that are not named here are not fetched.
 
     Attributes:
-        name: ``view`` or ``schema.view``.
+        name: ``view`` or ``schema.view``; in double quotes where its case matters to a database that folds it.
         columns: See `Column`; records name them as they stand here.
         key: Column of the record's number.
         position: Column of the update time: a time, or text as ``yyyy-MM-dd HH:mm:ss``.

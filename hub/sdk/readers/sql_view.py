@@ -21,7 +21,7 @@ from sqlalchemy.types import NullType
 from hub.errors import Code, RecordRejected, SourceContractError
 from hub.sdk.channel import Page, RawRecord, RecordProblem, Window
 from hub.sdk.context import ChannelContext
-from hub.sdk.readers.sql_connect import Away, Found, Session, columns_of, explained
+from hub.sdk.readers.sql_connect import Away, Found, Session, columns_of, explained, identifier
 from hub.sdk.readers.sql_place import Column, SqlPlace, SqlPolicy, SqlView
 from hub.sdk.readers.sql_rows import Row, RowWriter
 from hub.sdk.values import time_in, version_of_time
@@ -70,9 +70,7 @@ class SqlViewReader:
         self._runner = Runner(ctx, self.policy, self._session, self._where)
         self._writer = RowWriter(place, self._where)
         schema, name = view.parts
-        self._table = sa.table(
-            sa.quoted_name(name, quote=True), schema=sa.quoted_name(schema, quote=True) if schema else None
-        )
+        self._table = sa.table(identifier(name), schema=identifier(schema) if schema else None)
 
     def close(self) -> None:
         """Ends the connection."""

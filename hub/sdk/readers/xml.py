@@ -32,6 +32,7 @@ __all__ = [
     "XmlRecord",
     "inner_xml",
     "parse_xml",
+    "text_at",
     "text_of",
     "xml_document",
     "xml_records",
@@ -51,11 +52,16 @@ _DOCTYPE = re.compile(
 _WEB_PAGE = re.compile(r"(?:\s++|<\?[^>]{0,2000}?\?>)*+<(?:!DOCTYPE\s+)?html\b", re.IGNORECASE)
 _WRAPPED = re.compile(r"\s*(?:&lt;|&amp;lt;)")
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-# Broken characters travel through the parser as characters that nobody uses, and come back as the bytes that they were.
+# Control characters are no XML. They are left out of the records, for a vertical tab in somebody's words costs nobody a demand;
+# until the source's check is verified they travel as characters that nobody uses. Broken characters travel through the parser as characters that nobody uses, and come back as the bytes that they were.
 _BROKEN_BASE = 0x10FE00
 _BROKEN = re.compile(f"[{chr(_BROKEN_BASE + 0x80)}-{chr(_BROKEN_BASE + 0xFF)}]")
+_CONTROLS = [*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0xFFFE, 0xFFFF]
 _TO_MARK = {0xDC00 + byte: _BROKEN_BASE + byte for byte in range(0x80, 0x100)}
+_CONTROL_TO_MARK = {control: _BROKEN_BASE + (control & 0x7F) for control in _CONTROLS}
 _FROM_MARK = {mark: escape for escape, mark in _TO_MARK.items()}
+_WITHOUT_CONTROLS = dict.fromkeys(_CONTROL_TO_MARK.values())
+_CONTROL_FROM_MARK = {mark: control for control, mark in _CONTROL_TO_MARK.items()}
 _ASK = "compare the kept page with samples/ and ask the source's keeper what changed"
 
 
@@ -196,7 +202,7 @@ def xml_document(
     if steps:
         root = reading.parsed(reading.inner(root, inner_at or ()))
     if envelope is not None:
-        envelope.judge(lambda path: _text_at(root, path), place=body.place, content=body.content)
+        envelope.judge(lambda path: text_at(root, path), place=body.place, content=body.content)
     return root
 
 
@@ -272,6 +278,8 @@ class _Reading:
                 "a web page (expected XML)",
                 "it is often a login page: check the account, then the address",
             )
+        if not text.isprintable():
+            text = text.translate(_CONTROL_TO_MARK)
         return (text.translate(_TO_MARK), True) if found.damaged else (text, False)
 
     def records(
@@ -307,7 +315,12 @@ class _Reading:
             self._judge(envelope, root)
         if check is not None:
             check.verify(
-                text, _text_at(root, check.digest_at), key, place=self.body.place, content=self.body.content
+                text,
+                text_at(root, check.digest_at),
+                key,
+                place=self.body.place,
+                content=self.body.content,
+                restored=lambda covered: covered.translate(_CONTROL_FROM_MARK),
             )
         if not found:
             self._check_empty(root, here)
@@ -318,7 +331,7 @@ class _Reading:
             self.fail(Code.PAGE_ENCODING, "broken characters outside the records (expected sound text)", _ASK)
         if len(problems) == len(found) > 1:
             self.fail(Code.PAGE_NOT_XML, "no record of the page can be read (expected well-formed XML)", _ASK)
-        total = None if total_at is None else _count(_text_at(root, total_at))
+        total = None if total_at is None else _count(text_at(root, total_at))
         return Records(
             [one.raw for one in found],
             total,
@@ -364,17 +377,15 @@ class _Reading:
         return inner_xml(text)
 
     def _judge(self, envelope: Envelope, root: etree._Element) -> None:
-        envelope.judge(lambda path: _text_at(root, path), place=self.body.place, content=self.body.content)
+        envelope.judge(lambda path: text_at(root, path), place=self.body.place, content=self.body.content)
 
     def judge_fault(self, root: etree._Element) -> None:
         """Raises for a SOAP fault, of 1.1 or 1.2."""
         if _local(root) != "Envelope" or (fault := _first_at(root, ("Envelope", "Body", "Fault"))) is None:
             return
-        code = _text_at(fault, ("Fault", "faultcode")) or _text_at(fault, ("Fault", "Code", "Value")) or ""
-        detail = _text_at(fault, ("Fault", "Code", "Subcode", "Value")) or ""
-        words = (
-            _text_at(fault, ("Fault", "faultstring")) or _text_at(fault, ("Fault", "Reason", "Text")) or ""
-        )
+        code = text_at(fault, ("Fault", "faultcode")) or text_at(fault, ("Fault", "Code", "Value")) or ""
+        detail = text_at(fault, ("Fault", "Code", "Subcode", "Value")) or ""
+        words = text_at(fault, ("Fault", "faultstring")) or text_at(fault, ("Fault", "Reason", "Text")) or ""
         kind = code.rpartition(":")[2].strip()
         shown = masked(kind, 20) or "none"
         said = (
@@ -461,6 +472,7 @@ def _written(element: etree._Element) -> _Found:
 
 
 def _unmarked(text: str) -> _Found:
+    text = text.translate(_WITHOUT_CONTROLS)
     if _BROKEN.search(text) is None:
         return _Found(text.encode("utf-8", "surrogatepass"))
     return _Found(text.translate(_FROM_MARK).encode("utf-8", "surrogateescape"), "broken characters")
@@ -547,7 +559,8 @@ def _first_at(root: etree._Element, path: Sequence[str]) -> etree._Element | Non
     return None
 
 
-def _text_at(root: etree._Element, path: Path) -> str | None:
+def text_at(root: etree._Element, path: Path) -> str | None:
+    """The text at a path from the root on, without surrounding space; None for nothing."""
     element = _first_at(root, path)
     text = text_of(element) if element is not None else None
     return text.strip() or None if text is not None else None

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NoReturn
 from xml.parsers import expat
 
@@ -67,7 +67,16 @@ class BodyCheck(BaseModel):
             ) from None
         return digest.hex() if self.written_as == "hex" else base64.b64encode(digest).decode()
 
-    def verify(self, text: str, found: str | None, key: str | None, *, place: str, content: bytes) -> None:
+    def verify(
+        self,
+        text: str,
+        found: str | None,
+        key: str | None,
+        *,
+        place: str,
+        content: bytes,
+        restored: Callable[[str], str] = str,
+    ) -> None:
         """Says nothing where the check that was found fits the text.
 
         Args:
@@ -76,14 +85,22 @@ class BodyCheck(BaseModel):
             key: The secret's value.
             place: Which answer, for the message.
             content: The answer, to be kept.
+            restored: The characters of ``text`` as they came.
 
         Raises:
-            SourceContractError: No check, or another one (code ``page_check``).
+            SourceContractError: No check, or another one (code ``page_check``); nothing that it could cover (``page_shape``).
         """
         covered = slice_of(text, self.over, self.part)
-        if found is None or covered is None:
-            what = "/".join(self.digest_at if found is None else self.over)
-            self._fail(place, f"nothing at {what} (expected a check and what it covers)", content)
+        if covered is None:
+            self._fail(
+                place,
+                f"nothing at {'/'.join(self.over)} (expected what the check covers)",
+                content,
+                Code.PAGE_SHAPE,
+            )
+        if found is None:
+            self._fail(place, f"nothing at {'/'.join(self.digest_at)} (expected a check)", content)
+        covered = restored(covered)
         # XML turns CRLF into LF on its way through another document; the source reckoned before that.
         for candidate in dict.fromkeys((covered, covered.replace("\n", "\r\n"))):
             try:
@@ -101,11 +118,11 @@ class BodyCheck(BaseModel):
         text = digest.strip()
         return (text.lower() if self.written_as == "hex" else text).encode()
 
-    def _fail(self, place: str, found: str, content: bytes) -> NoReturn:
+    def _fail(self, place: str, found: str, content: bytes, code: Code = Code.PAGE_CHECK) -> NoReturn:
         raise SourceContractError(
             f"{place}: {found}; nothing of it is believed: compare what the check covers, its charset and its key with the source's "
             "manual, then ask what changes messages on the way",
-            code=Code.PAGE_CHECK,
+            code=code,
             body=content,
         )
 
@@ -114,7 +131,7 @@ def slice_of(text: str, path: Sequence[str], part: Literal["content", "element"]
     """The exact characters of the first element on that path, or None where there is none.
 
     Args:
-        text: A well-formed document without a DOCTYPE.
+        text: A document without a DOCTYPE; one that is not well-formed inside the element is read to the element's last end tag.
         path: Local names from the root on; ``*`` for any.
         part: See `BodyCheck`.
     """
@@ -123,6 +140,7 @@ def slice_of(text: str, path: Sequence[str], part: Literal["content", "element"]
     parser = expat.ParserCreate("utf-8")
     above: list[str] = []
     span: list[int] = []
+    tag = b""
 
     def fits() -> bool:
         return len(above) == len(path) and all(
@@ -130,9 +148,11 @@ def slice_of(text: str, path: Sequence[str], part: Literal["content", "element"]
         )
 
     def start(name: str, _attributes: object) -> None:
+        nonlocal tag
         above.append(name.rpartition(":")[2])
         if not span and fits():
             span.append(parser.CurrentByteIndex)
+            tag = name.encode()
 
     def end(_name: str) -> None:
         if len(span) == 1 and fits():
@@ -144,7 +164,8 @@ def slice_of(text: str, path: Sequence[str], part: Literal["content", "element"]
     try:
         parser.Parse(document, True)
     except expat.ExpatError:
-        return None
+        if len(span) == 1:
+            span += [at.start() for at in re.finditer(rb"</" + re.escape(tag) + rb"\s*+>", document)][-1:]
     if len(span) < 2:
         return None
     return _cut(document, span[0], span[1], part)
