@@ -191,7 +191,9 @@ class ChannelContract:
                 spoilt = json.dumps({**fields, self.personal: PLANTED_PHONE}).encode()
                 for demand in offline.normalize(self.make_record(spoilt)):
                     open_part = {
-                        name: value for name, value in _as_json(demand).items() if name not in sealed_fields(demand)
+                        name: value
+                        for name, value in _as_json(demand).items()
+                        if name not in sealed_fields(demand)
                     }
                     assert PLANTED_PHONE not in json.dumps(open_part)
                     planted += PLANTED_PHONE in json.dumps(_as_json(demand))

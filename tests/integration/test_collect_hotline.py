@@ -12,9 +12,12 @@ from sqlalchemy import text
 
 from hub.clock import COUNTY_ZONE, ManualClock
 from hub.county.hotline_server import NUMBER, STATE, UPDATED, HotlineServer
+from hub.model.codes import ReplyKind
 from hub.model.report import Counts
-from hub.pipeline import collect
+from hub.pipeline import collect, reply
 from hub.pipeline.collect import CollectDeps, Source
+from hub.pipeline.reply import ReplyDeps
+from hub.store import replies
 from hub.testing.factories import channel_context
 from hub.testing.views import ViewDatabase
 from hub_channel_hotline.channel import HotlineChannel
@@ -150,3 +153,39 @@ def test_an_order_that_nobody_can_read_is_set_aside_and_stops_no_other(
     counts = collected(deps, platform, clock)
 
     assert (counts.collected, counts.stored, counts.quarantined) == (6, 5, 1)
+
+
+def test_a_reply_from_the_outbox_reaches_the_platform_once_and_comes_back_as_the_orders_state(
+    deps: CollectDeps, clock: ManualClock
+) -> None:
+    with HotlineServer(clock=clock) as server:
+        platform = Served("soap", server)
+        platform.put(FIRST, "已派遣", NOW - timedelta(minutes=5))
+        collected(deps, platform, clock)
+        ready_to_reply = ReplyDeps(deps.store, deps.intake.sealer, clock)
+        with deps.store.begin() as connection:
+            (demand_no,) = connection.execute(text("SELECT demand_no FROM demand")).one()
+            about = replies.target(connection, demand_no)
+            reply.put(
+                ready_to_reply,
+                connection,
+                about,
+                ReplyKind.CLOSE,
+                "已经受理。",
+                by="office",
+                fields={"is_solved": "yes"},
+            )
+        with connected(platform, clock) as ready:
+            first = reply.run(ready_to_reply, {"county-hotline": ready})
+            second = reply.run(ready_to_reply, {"county-hotline": ready})
+        clock.advance(60)
+        collected(deps, platform, clock)
+
+        assert (first.counts, second.counts) == ({"accepted": 1}, {})
+        (taken,) = server.orders.replies
+        assert (taken.number, taken.fields["公开答复内容"], taken.fields["是否解决"]) == (
+            FIRST,
+            "已经受理。",
+            "是",
+        )
+        assert states(deps) == {FIRST: "answered"}

@@ -31,6 +31,19 @@ class BearerAuth(_Strict):
     token: SecretName
 
 
+class BasicAuth(_Strict):
+    """HTTP Basic.
+
+    Attributes:
+        user: The hub's name at the source.
+        password: Name of the secret that proves it.
+    """
+
+    kind: Literal["basic"]
+    user: str
+    password: SecretName
+
+
 class OAuth2Auth(_Strict):
     """OAuth 2.0 client credentials.
 
@@ -90,13 +103,15 @@ class HmacAuth(_Strict):
     timestamp_unit: Literal["s", "ms"] = "ms"
 
 
-HttpAuth = Annotated[NoAuth | BearerAuth | OAuth2Auth | HmacAuth, Field(discriminator="kind")]
+HttpAuth = Annotated[NoAuth | BasicAuth | BearerAuth | OAuth2Auth | HmacAuth, Field(discriminator="kind")]
 
 
 def auth_of(auth: HttpAuth) -> Auth | None:
     """What the reader is given for these settings; None for an open source."""
-    from hub.sdk.readers.auth import Bearer, HmacSigned, OAuth2ClientCredentials
+    from hub.sdk.readers.auth import Basic, Bearer, HmacSigned, OAuth2ClientCredentials
 
+    if isinstance(auth, BasicAuth):
+        return Basic(auth.user, auth.password)
     if isinstance(auth, BearerAuth):
         return Bearer(auth.token)
     if isinstance(auth, OAuth2Auth):

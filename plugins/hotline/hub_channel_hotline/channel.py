@@ -26,6 +26,7 @@ from hub.sdk import (
 )
 from hub_channel_hotline.listed import Orders
 from hub_channel_hotline.mapping import Tables
+from hub_channel_hotline.replies import Unsendable, checked_reply
 from hub_channel_hotline.settings import HotlineSettings, SoapSource, ViewSource
 from hub_channel_hotline.soap import SoapOrders
 from hub_channel_hotline.view import ViewOrders
@@ -70,18 +71,21 @@ class HotlineChannel(Channel[HotlineSettings]):
         return self._orders.mapping.demands(raw.body)
 
     def reply(self, reply: Reply) -> ReplyReceipt:
-        """签收 (``sign``), 退回 (``return``), 延期申请 (``extend``) or 办结 (``answer``), once for its key however often it is given.
+        """签收, 退回, 延期申请 or 办结, once for its key however often it is given; see `hub_channel_hotline.replies.checked_reply`.
 
         Returns:
-            ``accepted`` is False where the platform says no for good; ``detail`` has its code.
+            Not accepted where the platform says no for good, and where the reply lacks what its kind needs: then nothing was sent.
 
         Raises:
-            DeliveryRefused: The reply lacks what its kind needs; see `hub_channel_hotline.replies.checked_reply`.
             SourceUnavailable: The platform is away; the same reply may be given again.
             SourceContractError: The platform answers what nobody expects.
-            ConfigError: This source takes no replies.
+            ConfigError: This source takes no replies (code ``reply_not_offered``).
         """
-        return self._orders.reply(reply)
+        try:
+            checked = checked_reply(reply, self.ctx.zone)
+        except Unsendable as exc:
+            return ReplyReceipt(False, detail=f"not sent: {exc}")
+        return self._orders.reply(checked)
 
     def check(self) -> CheckReport:
         """Asks for some orders and reads them; writes nothing."""

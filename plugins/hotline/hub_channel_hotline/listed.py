@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
-from hub.sdk import ChannelContext, Order, Page, RawRecord, Reply, ReplyReceipt, Stream, Window
+from hub.sdk import ChannelContext, Order, Page, RawRecord, ReplyReceipt, Stream, Window
+from hub.sdk.readers.auth_policy import HttpAuth
 from hub_channel_hotline.mapping import OrderMapping
-from hub_channel_hotline.settings import BasicAuth, BearerAuth, HotlineAuth
+from hub_channel_hotline.replies import TIME_FORM, CheckedReply
 
 if TYPE_CHECKING:
-    from hub.sdk.readers.http import Auth, HttpReader, Records
+    from hub.sdk.readers.http import HttpReader, Records
 
-TIME_FORM = "%Y-%m-%d %H:%M:%S"
 _LIVE = timedelta(minutes=10)
 _FIRST = datetime(2000, 1, 1)  # noqa: DTZ001 - local, as the platform reads it; no order is older
 _LAST = datetime(2999, 12, 31, 23, 59, 59)  # noqa: DTZ001
@@ -40,7 +40,7 @@ class Orders(ABC):
         """Some orders, for a check."""
 
     @abstractmethod
-    def reply(self, reply: Reply) -> ReplyReceipt:
+    def reply(self, reply: CheckedReply) -> ReplyReceipt:
         """See `hub.sdk.Channel.reply`."""
 
     @abstractmethod
@@ -117,21 +117,10 @@ class ListedOrders(Orders):
         return moment.astimezone(self.ctx.zone).strftime(TIME_FORM)
 
 
-def auth_of(auth: HotlineAuth) -> Auth | None:
-    """How the reader proves who asks."""
-    from hub.sdk.readers.http import Basic, Bearer
-
-    if isinstance(auth, BasicAuth):
-        return Basic(auth.user, auth.password)
-    if isinstance(auth, BearerAuth):
-        return Bearer(auth.token)
-    return None
-
-
 class Opened:
     """The HTTP reader of one source, opened at its first use."""
 
-    def __init__(self, ctx: ChannelContext, base_url: str, policy: object, auth: HotlineAuth) -> None:
+    def __init__(self, ctx: ChannelContext, base_url: str, policy: object, auth: HttpAuth) -> None:
         self._ctx, self._base_url, self._policy, self._auth = ctx, base_url, policy, auth
         self._reader: HttpReader | None = None
 
@@ -139,6 +128,7 @@ class Opened:
     def reader(self) -> HttpReader:
         """The reader."""
         if self._reader is None:
+            from hub.sdk.readers.auth_policy import auth_of
             from hub.sdk.readers.http import HttpPolicy, HttpReader
 
             assert isinstance(self._policy, HttpPolicy)

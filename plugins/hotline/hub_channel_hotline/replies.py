@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn, cast
+from datetime import tzinfo
 
-from hub.sdk import Code, DeliveryRefused, Reply
-from hub_channel_hotline.settings import ReplyKind
+from hub.model.codes import ReplyKind
+from hub.sdk import Reply
 
-TITLES: Mapping[ReplyKind, str] = {"sign": "签收", "return": "退回", "extend": "延期申请", "answer": "办结"}
-MIN_REASON = 2
+TITLES: Mapping[ReplyKind, str] = {
+    ReplyKind.SIGN: "签收",
+    ReplyKind.RETURN: "退回",
+    ReplyKind.EXTEND: "延期申请",
+    ReplyKind.CLOSE: "办结",
+}
+TIME_FORM = "%Y-%m-%d %H:%M:%S"
+MIN_TEXT = 2
 MAX_TEXT = 8_000
 _YES_NO = {"true": "是", "false": "否", "yes": "是", "no": "否", "1": "是", "0": "否", "是": "是", "否": "否"}
+
+
+class Unsendable(Exception):
+    """A reply lacks what its kind needs: nothing is sent, and sending it again does not help. The text says what is wrong, nothing personal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +32,20 @@ class CheckedReply:
     Attributes:
         key: The same for every repeat.
         number: The platform's own number of the order.
-        kind: See `TITLES`.
+        kind: What is told.
+        at: When it was made, ``yyyy-MM-dd HH:mm:ss`` in the platform's zone; the same for every repeat.
         reason: Of a return or an extension.
-        until: Asked-for end of an extension, ``yyyy-MM-dd HH:mm:ss``.
-        public_reply: What the citizen may read; of an answer.
-        handling: What was done, for the platform alone; of an answer.
-        is_true: 是 or 否: whether what the citizen said is true; of an answer.
-        is_solved: 是 or 否; of an answer.
+        until: Asked-for end of an extension, as it was given.
+        public_reply: What the citizen may read; of a closing.
+        handling: What was done, for the platform alone; of a closing.
+        is_true: 是 or 否: whether what the citizen said is true; of a closing.
+        is_solved: 是 or 否; of a closing.
     """
 
     key: str
     number: str
     kind: ReplyKind
+    at: str
     reason: str | None = None
     until: str | None = None
     public_reply: str | None = None
@@ -47,52 +59,42 @@ class CheckedReply:
         return TITLES[self.kind]
 
 
-def checked_reply(reply: Reply) -> CheckedReply:
+def checked_reply(reply: Reply, zone: tzinfo) -> CheckedReply:
     """The reply, with what its kind needs.
 
-    ``text`` is the reason of ``return`` and ``extend`` and the public answer of ``answer``; ``fields`` may hold ``until`` (extend),
-    ``handling``, ``is_true`` and ``is_solved`` (answer).
+    ``text`` is the reason of ``return`` and ``extend`` and the public answer of ``close``; ``fields`` may hold ``until`` (extend),
+    ``handling``, ``is_true`` and ``is_solved`` (close).
 
     Raises:
-        DeliveryRefused: An unknown kind, or something is missing or too long (code ``field_missing``, ``field_invalid``): nothing was
-            sent, and sending it again does not help.
+        Unsendable: Something is missing or too long.
     """
-    if reply.kind not in TITLES:
-        _refuse(reply, Code.FIELD_INVALID, f"kind {reply.kind[:20]!r}", f"one of {', '.join(TITLES)}")
-    kind = cast(ReplyKind, reply.kind)
-    if not reply.idempotency_key.strip() or not reply.source_no.strip():
-        _refuse(reply, Code.FIELD_MISSING, "no key or no number", "both")
     text = reply.text.strip()
-    if kind != "sign" and len(text) < MIN_REASON:
-        what = "a public answer" if kind == "answer" else "a reason"
-        _refuse(reply, Code.FIELD_MISSING, f"a text of {len(text)} characters", what)
+    closes = reply.kind is ReplyKind.CLOSE
+    if reply.kind is not ReplyKind.SIGN and len(text) < MIN_TEXT:
+        what = "a public answer" if closes else "a reason"
+        raise Unsendable(f"a text of {len(text)} characters (expected {what})")
     if len(text) > MAX_TEXT or len(reply.fields.get("handling", "")) > MAX_TEXT:
-        _refuse(reply, Code.FIELD_INVALID, "a text that is too long", f"at most {MAX_TEXT} characters")
+        raise Unsendable(f"a text that is too long (expected at most {MAX_TEXT} characters)")
+    extends = reply.kind is ReplyKind.EXTEND
     until = reply.fields.get("until", "").strip()
-    if kind == "extend" and not until:
-        _refuse(reply, Code.FIELD_MISSING, "no field until", "the end that is asked for, yyyy-MM-dd HH:mm:ss")
+    if extends and not until:
+        raise Unsendable("no field until (expected the end that is asked for, yyyy-MM-dd HH:mm:ss)")
     return CheckedReply(
         key=reply.idempotency_key,
         number=reply.source_no,
-        kind=kind,
-        reason=text or None if kind in ("return", "extend") else None,
-        until=until if kind == "extend" else None,
-        public_reply=text if kind == "answer" else None,
-        handling=reply.fields.get("handling") or None if kind == "answer" else None,
-        is_true=_flag(reply, "is_true") if kind == "answer" else None,
-        is_solved=_flag(reply, "is_solved") if kind == "answer" else None,
+        kind=reply.kind,
+        at=reply.made_at.astimezone(zone).strftime(TIME_FORM),
+        reason=text if extends or reply.kind is ReplyKind.RETURN else None,
+        until=until if extends else None,
+        public_reply=text if closes else None,
+        handling=(reply.fields.get("handling") or None) if closes else None,
+        is_true=_flag(reply, "is_true") if closes else None,
+        is_solved=_flag(reply, "is_solved") if closes else None,
     )
 
 
 def _flag(reply: Reply, name: str) -> str | None:
     text = reply.fields.get(name, "").strip().lower()
     if text and text not in _YES_NO:
-        _refuse(reply, Code.FIELD_INVALID, f"field {name}", "yes or no")
+        raise Unsendable(f"field {name} holds something else than yes or no (expected one of them)")
     return _YES_NO.get(text)
-
-
-def _refuse(reply: Reply, code: Code, found: str, expected: str) -> NoReturn:
-    raise DeliveryRefused(
-        f"reply to an order of the hotline: {found} (expected {expected}); nothing was sent: mend the reply and give it again",
-        code=code,
-    )

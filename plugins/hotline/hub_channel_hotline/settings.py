@@ -6,8 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from hub.model.codes import DemandStatus, DemandType, ReporterType, Urgency
+from hub.model.codes import DemandStatus, DemandType, ReplyKind, ReporterType, Urgency
 from hub.sdk import ChannelSettings
+from hub.sdk.readers.auth_policy import HttpAuth, NoAuth, SecretName
 from hub.sdk.readers.envelope import Envelope, Path
 from hub.sdk.readers.policy import HttpPolicy
 from hub.sdk.readers.soap_operation import SoapOperation
@@ -15,52 +16,19 @@ from hub.sdk.readers.sql_place import SqlPlace, SqlPolicy
 from hub.sdk.readers.xml_check import BodyCheck
 from hub_channel_hotline.codes import TermUnit
 
-SecretName = Annotated[
-    str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$", description="Name of a secret, not its value.")
-]
-ReplyKind = Literal["sign", "return", "extend", "answer"]
-
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class NoAuth(_Strict):
-    """The interface is open to the hub's network."""
-
-    kind: Literal["none"] = "none"
-
-
-class BasicAuth(_Strict):
-    """HTTP Basic.
-
-    Attributes:
-        user: The hub's name at the platform.
-        password: Name of the secret that proves it.
-    """
-
-    kind: Literal["basic"]
-    user: str
-    password: SecretName
-
-
-class BearerAuth(_Strict):
-    """A fixed token in ``Authorization: Bearer``."""
-
-    kind: Literal["bearer"]
-    token: SecretName
-
-
-HotlineAuth = Annotated[NoAuth | BasicAuth | BearerAuth, Field(discriminator="kind")]
-
 _MESSAGE = '<h:handle xmlns:h="urn:hotline"><h:message>${message}</h:message></h:handle>'
 
 
 _REPLY_NAMES: dict[ReplyKind, str] = {
-    "sign": "ORDER_SIGN",
-    "return": "ORDER_RETURN",
-    "extend": "ORDER_DELAY",
-    "answer": "ORDER_FINISH",
+    ReplyKind.SIGN: "ORDER_SIGN",
+    ReplyKind.RETURN: "ORDER_RETURN",
+    ReplyKind.EXTEND: "ORDER_DELAY",
+    ReplyKind.CLOSE: "ORDER_FINISH",
 }
 
 
@@ -68,7 +36,7 @@ class _OverHttp(_Strict):
     base_url: str
     page_size: int = Field(default=200, ge=1, le=5_000)
     total: Literal["exact", "hint"] = "exact"
-    auth: HotlineAuth = NoAuth()
+    auth: HttpAuth = NoAuth()
     http: HttpPolicy = HttpPolicy()
     names: dict[str, str] = Field(default_factory=dict)
 

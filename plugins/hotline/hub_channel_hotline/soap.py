@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from hub.sdk import ChannelContext, Code, Reply, ReplyReceipt, SourceContractError
+from hub.sdk import ChannelContext, Code, ReplyReceipt, SourceContractError
 from hub.sdk.readers.envelope import Envelope, Path
 from hub.sdk.readers.xml_check import BodyCheck
 from hub_channel_hotline import names
 from hub_channel_hotline.fields import xml_fields
-from hub_channel_hotline.listed import TIME_FORM, ListedOrders, Opened
+from hub_channel_hotline.listed import ListedOrders, Opened
 from hub_channel_hotline.mapping import OrderMapping, Tables
 from hub_channel_hotline.package import elements, package
-from hub_channel_hotline.replies import CheckedReply, checked_reply
+from hub_channel_hotline.replies import CheckedReply
 from hub_channel_hotline.settings import SoapSource
 
 if TYPE_CHECKING:
@@ -69,18 +69,17 @@ class SoapOrders(ListedOrders):
             label=f"page {number}",
         )
 
-    def reply(self, reply: Reply) -> ReplyReceipt:
+    def reply(self, reply: CheckedReply) -> ReplyReceipt:
         """Sends the reply as a message of its own; the key is its TransactionID, by which the platform knows a repeat."""
         from hub.sdk.readers.soap import SoapService
 
-        checked = checked_reply(reply)
-        body = elements(self._reply_fields(checked))
-        name = self._source.reply_names.get(checked.kind, f"ORDER_{checked.kind.upper()}")
+        body = elements(self._reply_fields(reply))
+        name = self._source.reply_names.get(reply.kind, f"ORDER_{reply.kind.upper()}")
         return SoapService(self._http.reader).call(
             self._source.operation,
-            {"message": self._message(name, body, checked.key)},
-            lambda answer: self._receipt(answer, checked),
-            label=f"reply {checked.kind}",
+            {"message": self._message(name, body, reply.key)},
+            lambda answer: self._receipt(answer, reply),
+            label=f"reply {reply.kind}",
             repeatable=True,  # the TransactionID is the same
         )
 
@@ -93,7 +92,7 @@ class SoapOrders(ListedOrders):
         return {
             number: reply.number,
             "操作类型": reply.title,
-            "操作时间": self.ctx.clock.now().astimezone(self.ctx.zone).strftime(TIME_FORM),
+            "操作时间": reply.at,
             "理由": reply.reason,
             "申请延期至": reply.until,
             "办理情况": reply.handling,
@@ -140,9 +139,6 @@ class SoapOrders(ListedOrders):
         if codes and codes[0] in self._source.repeated:
             return ReplyReceipt(True, reference=reply.key, detail="taken before")
         return ReplyReceipt(True, reference=reply.key)
-
-
-PathT = TypeVar("PathT", bound=Path)
 
 
 def _from(border: Path, envelope: Envelope) -> Envelope:

@@ -12,7 +12,6 @@ from hub.sdk import (
     Order,
     Page,
     RawRecord,
-    Reply,
     ReplyReceipt,
     Stream,
     Window,
@@ -20,9 +19,9 @@ from hub.sdk import (
 from hub.sdk.readers.sql_place import Column, Kind, SqlView
 from hub_channel_hotline import names
 from hub_channel_hotline.fields import json_fields
-from hub_channel_hotline.listed import TIME_FORM, Orders
+from hub_channel_hotline.listed import Orders
 from hub_channel_hotline.mapping import OrderMapping, Tables
-from hub_channel_hotline.replies import checked_reply
+from hub_channel_hotline.replies import CheckedReply
 from hub_channel_hotline.settings import ReplyTable, ViewSource
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ class ViewOrders(Orders):
         """The latest orders."""
         return self._reader.sample(count)
 
-    def reply(self, reply: Reply) -> ReplyReceipt:
+    def reply(self, reply: CheckedReply) -> ReplyReceipt:
         """Puts the reply into the platform's table for replies, once for its key.
 
         Raises:
@@ -113,24 +112,23 @@ class ViewOrders(Orders):
             raise ConfigError(
                 f"channel {self.ctx.instance}: this source takes no replies (expected source.reply with a table for them); answer on the "
                 "platform itself, or have its keeper make a table and name it in the channel's settings",
-                code=Code.CONFIG_MISSING,
+                code=Code.REPLY_NOT_OFFERED,
             )
-        checked = checked_reply(reply)
         values = {
-            "key": checked.key,
-            "number": checked.number,
-            "kind": checked.title,
-            "at": self.ctx.clock.now().astimezone(self.ctx.zone).strftime(TIME_FORM),
-            "reason": checked.reason,
-            "until": checked.until,
-            "public_reply": checked.public_reply,
-            "handling": checked.handling,
-            "is_true": checked.is_true,
-            "is_solved": checked.is_solved,
+            "key": reply.key,
+            "number": reply.number,
+            "kind": reply.title,
+            "at": reply.at,
+            "reason": reply.reason,
+            "until": reply.until,
+            "public_reply": reply.public_reply,
+            "handling": reply.handling,
+            "is_true": reply.is_true,
+            "is_solved": reply.is_solved,
         }
         row = {column: values[name] for name, column in table.columns.items() if name in values}
         fresh = self._table(table).put_once(row)
-        return ReplyReceipt(True, reference=checked.key, detail="" if fresh else "taken before")
+        return ReplyReceipt(True, reference=reply.key, detail="" if fresh else "taken before")
 
     def close(self) -> None:
         """See `Orders.close`."""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hub.sdk import ChannelContext, Code, Reply, ReplyReceipt, SourceContractError
+from hub.sdk import ChannelContext, Code, ReplyReceipt, SourceContractError
 from hub_channel_hotline import names
 from hub_channel_hotline.fields import json_fields
-from hub_channel_hotline.listed import TIME_FORM, ListedOrders, Opened
+from hub_channel_hotline.listed import ListedOrders, Opened
 from hub_channel_hotline.mapping import OrderMapping, Tables
-from hub_channel_hotline.replies import checked_reply
+from hub_channel_hotline.replies import CheckedReply
 from hub_channel_hotline.settings import WorkflowSource
 
 if TYPE_CHECKING:
@@ -58,30 +58,29 @@ class WorkflowOrders(ListedOrders):
             self._source.path, params=params, envelope=self._source.envelope, label=f"page {number}"
         )
 
-    def reply(self, reply: Reply) -> ReplyReceipt:
+    def reply(self, reply: CheckedReply) -> ReplyReceipt:
         """Posts the reply as an operation on the order; the key goes as ``transaction_id`` and as Idempotency-Key."""
-        checked = checked_reply(reply)
         operation = {
-            "transaction_id": checked.key,
-            "record_number": checked.number,
-            "operation": checked.title,
-            "operate_time": self.ctx.clock.now().astimezone(self.ctx.zone).strftime(TIME_FORM),
-            "reason": checked.reason,
-            "delay_to": checked.until,
-            "handling": checked.handling,
-            "public_reply": checked.public_reply,
-            "is_true": checked.is_true,
-            "is_solved": checked.is_solved,
+            "transaction_id": reply.key,
+            "record_number": reply.number,
+            "operation": reply.title,
+            "operate_time": reply.at,
+            "reason": reply.reason,
+            "delay_to": reply.until,
+            "handling": reply.handling,
+            "public_reply": reply.public_reply,
+            "is_true": reply.is_true,
+            "is_solved": reply.is_solved,
         }
         body = msgspec.json.encode({name: value for name, value in operation.items() if value is not None})
-        headers = {"Content-Type": "application/json;charset=UTF-8", "Idempotency-Key": checked.key}
+        headers = {"Content-Type": "application/json;charset=UTF-8", "Idempotency-Key": reply.key}
         return self._http.reader.read(
             "POST",
             self._source.reply_path,
-            lambda answer: self._receipt(answer, checked.key),
+            lambda answer: self._receipt(answer, reply.key),
             body=body,
             headers=headers,
-            label=f"reply {checked.kind}",
+            label=f"reply {reply.kind}",
             repeatable=True,  # the key is the same
         )
 

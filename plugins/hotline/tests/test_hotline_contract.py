@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from hub.clock import COUNTY_ZONE
+from hub.sdk.readers.auth_policy import BasicAuth
 from hub.sdk.readers.policy import HttpPolicy
 from hub.sdk.readers.sql_place import SqlPlace, SqlPolicy
 from hub.testing.factories import channel_context
@@ -13,7 +14,7 @@ from hub.testing.views import SqlViewContract
 from hub.testing.xml import XmlContract
 from hub_channel_hotline.channel import HotlineChannel
 from hub_channel_hotline.mapping import Tables
-from hub_channel_hotline.settings import BasicAuth, HotlineSettings, SoapSource, ViewSource, WorkflowSource
+from hub_channel_hotline.settings import HotlineSettings, SoapSource, ViewSource, WorkflowSource
 from hub_channel_hotline.soap import soap_mapping
 from hub_channel_hotline.view import view_mapping
 from hub_channel_hotline.workflow import workflow_mapping
