@@ -12,10 +12,11 @@ from hub.model.monitor import MonitorEvent
 from hub.model.observation import Observation
 from hub.model.rating import Rating
 from hub.sdk import Channel, ChannelContext, Check, CheckReport, Page, RawRecord, Stream, Window
+from hub.sdk.readers.xml_check import BodyCheck
 from hub_channel_eagle_eye.codes import Tables
 from hub_channel_eagle_eye.mapping import EagleEyeMapping
 from hub_channel_eagle_eye.process_events import ProcessEvents
-from hub_channel_eagle_eye.settings import EagleEyeSettings, FilesSource, HttpSource
+from hub_channel_eagle_eye.settings import DatabaseSource, EagleEyeSettings, FilesSource, HttpSource
 from hub_channel_eagle_eye.streams import STREAMS
 
 
@@ -55,16 +56,22 @@ class EagleEyeChannel(Channel[EagleEyeSettings]):
         tables = Tables.of(settings.codes, settings.devices)
         self._steps = _steps_of(settings, ctx, tables)
         # Whatever the source is now, what was kept of another one before can be read again.
-        self._mapping = EagleEyeMapping(ctx.zone, tables, settings.names, self._steps.said)
+        self._mapping = EagleEyeMapping(
+            ctx.zone, tables, settings.names, self._steps.said, _check_of(settings)
+        )
         self._source = self._source_of(settings.source)
         # The class names every stream; a configured eagle-eye has those of its source.
         self.streams = self._source.streams  # type: ignore[misc]
 
-    def _source_of(self, source: HttpSource | FilesSource) -> Source:
+    def _source_of(self, source: HttpSource | DatabaseSource | FilesSource) -> Source:
         if isinstance(source, FilesSource):
             from hub_channel_eagle_eye.files_source import ProcessFiles
 
             return ProcessFiles(source, self.ctx, self._steps)
+        if isinstance(source, DatabaseSource):
+            from hub_channel_eagle_eye.database_source import MiddleDatabase
+
+            return MiddleDatabase(source, self.ctx, self._mapping)
         from hub_channel_eagle_eye.http_source import HttpLists
 
         return HttpLists(source, self.ctx, self._mapping)
@@ -91,3 +98,10 @@ def _steps_of(settings: EagleEyeSettings, ctx: ChannelContext, tables: Tables) -
     if not isinstance(source, FilesSource):
         return ProcessEvents(ctx.zone, tables)
     return ProcessEvents(ctx.zone, tables, source.nothing, source.columns, source.sheets)
+
+
+def _check_of(settings: EagleEyeSettings) -> BodyCheck | None:
+    source = settings.source
+    if not isinstance(source, DatabaseSource) or source.supervision is None:
+        return None
+    return source.supervision.check

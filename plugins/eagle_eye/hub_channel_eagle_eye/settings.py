@@ -10,6 +10,8 @@ from hub.sdk import ChannelSettings
 from hub.sdk.readers.auth_policy import HttpAuth, NoAuth
 from hub.sdk.readers.files_policy import FileSource, FilesPolicy
 from hub.sdk.readers.policy import HttpPolicy
+from hub.sdk.readers.sql_place import SqlPlace, SqlPolicy
+from hub.sdk.readers.xml_check import BodyCheck
 from hub_channel_eagle_eye.codes import CodeTables, Device
 from hub_channel_eagle_eye.columns import ALIASES
 
@@ -91,7 +93,68 @@ class FilesSource(_Strict):
         return value
 
 
-Source = Annotated[HttpSource | FilesSource, Field(discriminator="kind")]
+class ExchangeTable(_Strict):
+    """The table of messages about cases in the province's front database (cityinfo): type and operation in columns, XML in CONTENT.
+
+    Attributes:
+        name: ``table`` or ``schema.table``; a view with these columns does as well.
+        names: Column as this channel knows it (UNID, TYPE, CREATETIME, ACTION, CONTENT …) -> its name in this database.
+        passes_over: Types of messages that are no matter of cases, ratings or events: they are counted in the log and collected no further.
+            37 are investment projects, 40 appraisals, 100 service items.
+    """
+
+    name: str = "cityinfo"
+    names: dict[str, str] = Field(default_factory=dict)
+    passes_over: tuple[str, ...] = ("37", "40", "100")
+
+
+class SupervisionTable(_Strict):
+    """The table of monitor events in a middle database: XML in XMLBODY, the answer to each event in columns beside it.
+
+    Attributes:
+        name: ``table`` or ``schema.table``; a view with these columns does as well.
+        names: Column as this channel knows it (SERIAL_ID, XMLBODY, CREATE_DATE, REPLY_TIME …) -> its name in this database.
+        check: The check that the messages bear of their own body, verified; null where they bear none, or another.
+    """
+
+    name: str
+    names: dict[str, str] = Field(default_factory=dict)
+    check: BodyCheck | None = None
+
+    @field_validator("check")
+    @classmethod
+    def _needs_no_secret(cls, value: BodyCheck | None) -> BodyCheck | None:
+        if value is not None and value.key is not None:
+            raise ValueError(
+                "a check with a key is of no use here: records are read without secrets; leave key out"
+            )
+        return value
+
+
+class DatabaseSource(_Strict):
+    """Tables of a middle database, with XML in their rows; read-only.
+
+    Attributes:
+        place: Where the database is, and who may read it.
+        policy: What it may be asked to bear.
+        exchange: The table of messages about cases; null where there is none.
+        supervision: The table of monitor events; null where there is none.
+    """
+
+    kind: Literal["database"]
+    place: SqlPlace
+    policy: SqlPolicy = SqlPolicy()
+    exchange: ExchangeTable | None = None
+    supervision: SupervisionTable | None = None
+
+    @model_validator(mode="after")
+    def _has_a_table(self) -> Self:
+        if self.exchange is None and self.supervision is None:
+            raise ValueError("name exchange or supervision: nothing would be collected")
+        return self
+
+
+Source = Annotated[HttpSource | DatabaseSource | FilesSource, Field(discriminator="kind")]
 
 
 class EagleEyeSettings(ChannelSettings):
