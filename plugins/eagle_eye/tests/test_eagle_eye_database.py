@@ -54,7 +54,7 @@ def collected(channel, deps):
         reports = collect.run(deps, ready)
         normalize.run(deps, {"eye": ready})
         assert [problem for report in reports for problem in report.problems] == []
-        return {report.subject.rpartition("/")[2]: report.records for report in reports}
+        return {str(report.subject).rpartition("/")[2]: report.records for report in reports}
 
     return run
 
@@ -140,9 +140,8 @@ def test_more_messages_than_a_page_holds_come_in_the_order_of_their_writing(tabl
 
     assert reading.error is None
     assert len(reading.numbers) == 11
-    assert [record.position_at for record in reading.records] == sorted(
-        record.position_at for record in reading.records
-    )
+    moments = [record.position_at for record in reading.records if record.position_at is not None]
+    assert moments == sorted(moments)
     assert len(reading.pages) > 2
 
 
