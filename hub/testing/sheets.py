@@ -25,6 +25,7 @@ import pytest
 from hub.clock import COUNTY_ZONE, ManualClock
 from hub.errors import Code, RecordRejected, SourceContractError, SourceUnavailable
 from hub.model.demand import Demand
+from hub.model.observation import Observation
 from hub.sdk.channel import ChannelSettings, Order, PositionKind, RawRecord, Window
 from hub.testing.contract import ChannelContract
 from hub.testing.factories import NOW, channel_context
@@ -38,7 +39,7 @@ from hub.testing.hostile_sheets import (
     spoilt,
     table,
 )
-from hub.testing.reading import Reader, Reading, demands_of
+from hub.testing.reading import Reader, Reading, said_by
 from hub.testing.workbooks import xlsx
 
 ALL = frozenset(range(COUNT))
@@ -104,13 +105,30 @@ class Desk:
 
 
 class SheetContract(ChannelContract):
-    """For channels made of `hub.sdk.readers.sheet_channel`.
+    """For channels whose rows say one thing each, as those made of `hub.sdk.readers.sheet_channel`.
+
+    One that says other things than demands tells where in them words, time and telephone number stand.
 
     Attributes:
         source: How a well-behaved sheet looks.
     """
 
     source: ClassVar[SheetSource]
+
+    def words(self, said: Demand | Observation) -> str:
+        """What `SheetSource.text` became."""
+        assert isinstance(said, Demand), "say where the words stand: bring words()"
+        return said.content + said.title
+
+    def when(self, said: Demand | Observation) -> datetime | None:
+        """What `SheetSource.when` became."""
+        assert isinstance(said, Demand), "say where the time stands: bring when()"
+        return said.submitted_at
+
+    def phone(self, said: Demand | Observation) -> str | None:
+        """What `SheetSource.phone` became."""
+        assert isinstance(said, Demand), "say where the telephone number stands: bring phone()"
+        return said.reporter.phone
 
     def make_sheet_settings(self, given: dict[str, Any]) -> ChannelSettings:
         """Settings of the channel with this ``source`` and ``files``."""
@@ -140,8 +158,8 @@ class SheetContract(ChannelContract):
             self.reconciles(desk, reading)
             return desk, reading
 
-    def whole(self, tmp_path: Path, misbehaviour: SheetMisbehaviour) -> list[Demand]:
-        """Every row's demand, in order; the file is done and nobody has to mend anything."""
+    def whole(self, tmp_path: Path, misbehaviour: SheetMisbehaviour) -> list[Demand | Observation]:
+        """What every row says, in order; the file is done and nobody has to mend anything."""
         desk, reading = self.played(tmp_path, misbehaviour)
         found = self.said(desk, reading)
         assert sorted(found) == sorted(ALL), sorted(found)
@@ -170,26 +188,24 @@ class SheetContract(ChannelContract):
         assert desk.files() == [f"rejected/{_NAME}"]
         assert desk.words().startswith("本文件未能读入")
 
-    def said(self, desk: Desk, reading: Reading) -> dict[int, Demand]:
-        """Index of each row that gave a demand -> that demand."""
-        found: dict[int, Demand] = {}
+    def said(self, desk: Desk, reading: Reading) -> dict[int, Demand | Observation]:
+        """Index of each row that said something -> what it said."""
+        found: dict[int, Demand | Observation] = {}
         for record in reading.records:
-            for demand in _demands(desk.reader, record):
-                (index,) = [
-                    index for index in range(100) if self.source.mark(index) in demand.content + demand.title
-                ]
+            for one in _said(desk.reader, record):
+                (index,) = [index for index in range(100) if self.source.mark(index) in self.words(one)]
                 assert index not in found, f"row {index} came twice"
-                found[index] = demand
+                found[index] = one
         return found
 
     def reconciles(self, desk: Desk, reading: Reading) -> None:
-        """Rows = demands + set aside + passed over, by the file's own report; and no report holds what a citizen wrote."""
+        """Rows = those that say something + set aside + passed over, by the file's own report; and no report holds what a citizen wrote."""
         report = desk.report()
         if report["outcome"] == "read":
-            demands = sum(bool(_demands(desk.reader, record)) for record in reading.records)
+            telling = sum(bool(_said(desk.reader, record)) for record in reading.records)
             assert report["rows"] == report["records"] + sum(report["passed_over"].values())
             assert report["records"] == len(reading.records)
-            assert report["records"] == demands + report["set_aside_count"]
+            assert report["records"] == telling + report["set_aside_count"]
         told = json.dumps(report, ensure_ascii=False) + desk.words() + str(desk.log.events)  # type: ignore[attr-defined]
         for words in (self.source.mark(SPOILT), str(PHONE + SPOILT), "138****5678", Path(_NAME).stem):
             assert words not in told
@@ -197,13 +213,15 @@ class SheetContract(ChannelContract):
     # --- the well-behaved sheet ----------------------------------------------------------------------------------
 
     def test_the_stream_is_one_of_files(self) -> None:
-        (stream,) = self.channel.streams
+        channel = self.make_channel()
+        (stream,) = channel.streams
+        channel.close()
         assert (stream.position_kind, stream.order) == (PositionKind.FILES, Order.ASCENDING)
 
     def test_every_row_is_read_with_its_time_and_its_telephone_number(self, tmp_path: Path) -> None:
-        for index, demand in enumerate(self.whole(tmp_path, SheetMisbehaviour.NONE)):
-            assert demand.submitted_at == self.at(index)
-            assert demand.reporter.phone == str(PHONE + index)
+        for index, one in enumerate(self.whole(tmp_path, SheetMisbehaviour.NONE)):
+            assert self.when(one) == self.at(index)
+            assert self.phone(one) == str(PHONE + index)
 
     def at(self, index: int) -> datetime:
         """The moment of a row."""
@@ -317,12 +335,12 @@ class SheetContract(ChannelContract):
     # --- within the rows -----------------------------------------------------------------------------------------
 
     def test_a_merged_cell_holds_for_the_rows_under_it(self, tmp_path: Path) -> None:
-        demands = self.whole(tmp_path, SheetMisbehaviour.MERGED_CELLS)
-        assert [demand.submitted_at for demand in demands[:4]] == [self.at(0)] * 3 + [self.at(3)]
+        said = self.whole(tmp_path, SheetMisbehaviour.MERGED_CELLS)
+        assert [self.when(one) for one in said[:4]] == [self.at(0)] * 3 + [self.at(3)]
 
     def test_same_as_above_is_what_stands_above(self, tmp_path: Path) -> None:
-        demands = self.whole(tmp_path, SheetMisbehaviour.SAME_AS_ABOVE)
-        assert [demand.submitted_at for demand in demands[:3]] == [self.at(0), self.at(0), self.at(2)]
+        said = self.whole(tmp_path, SheetMisbehaviour.SAME_AS_ABOVE)
+        assert [self.when(one) for one in said[:3]] == [self.at(0), self.at(0), self.at(2)]
 
     def test_same_as_above_of_nothing_sets_its_row_aside(self, tmp_path: Path) -> None:
         self.one_aside(tmp_path, SheetMisbehaviour.SAME_AS_ABOVE_OF_NOTHING, Code.FIELD_INVALID, row=0)
@@ -339,8 +357,8 @@ class SheetContract(ChannelContract):
     def test_times_in_another_form_are_the_same_times(
         self, tmp_path: Path, misbehaviour: SheetMisbehaviour
     ) -> None:
-        demands = self.whole(tmp_path, misbehaviour)
-        assert [demand.submitted_at for demand in demands] == [self.at(index) for index in range(COUNT)]
+        said = self.whole(tmp_path, misbehaviour)
+        assert [self.when(one) for one in said] == [self.at(index) for index in range(COUNT)]
 
     @pytest.mark.parametrize(
         "misbehaviour",
@@ -353,19 +371,19 @@ class SheetContract(ChannelContract):
         self.one_aside(tmp_path, misbehaviour, Code.FIELD_INVALID)
 
     def test_a_telephone_number_that_is_a_number_keeps_every_digit(self, tmp_path: Path) -> None:
-        demands = self.whole(tmp_path, SheetMisbehaviour.PHONES_AS_FLOATS)
-        assert [demand.reporter.phone for demand in demands] == [str(PHONE + index) for index in range(COUNT)]
+        said = self.whole(tmp_path, SheetMisbehaviour.PHONES_AS_FLOATS)
+        assert [self.phone(one) for one in said] == [str(PHONE + index) for index in range(COUNT)]
 
     def test_a_telephone_number_whose_digits_are_lost_is_left_out_and_flagged(self, tmp_path: Path) -> None:
-        demand = self.whole(tmp_path, SheetMisbehaviour.PHONE_IN_SCIENTIFIC)[SPOILT]
-        assert (demand.reporter.phone, demand.quality) == (None, ("PHONE_IMPRECISE",))
+        said = self.whole(tmp_path, SheetMisbehaviour.PHONE_IN_SCIENTIFIC)[SPOILT]
+        assert (self.phone(said), said.quality) == (None, ("PHONE_IMPRECISE",))
 
     def test_a_long_number_whose_digits_are_lost_is_never_guessed(self, tmp_path: Path) -> None:
         if self.source.number is not None:
             self.one_aside(tmp_path, SheetMisbehaviour.LONG_NUMBER_AS_FLOAT, Code.KEY_INVALID)
             return
-        demand = self.whole(tmp_path, SheetMisbehaviour.LONG_NUMBER_AS_FLOAT)[SPOILT]
-        assert (demand.reporter.phone, demand.quality) == (None, ("PHONE_IMPRECISE",))
+        said = self.whole(tmp_path, SheetMisbehaviour.LONG_NUMBER_AS_FLOAT)[SPOILT]
+        assert (self.phone(said), said.quality) == (None, ("PHONE_IMPRECISE",))
 
     def test_two_rows_under_one_number_hide_neither(self, tmp_path: Path) -> None:
         if self.source.number is not None:
@@ -377,20 +395,20 @@ class SheetContract(ChannelContract):
             assert len({record.source_no for record in desk.reader.run().records}) == 2
 
     def test_empty_text_and_the_word_null_are_nothing(self, tmp_path: Path) -> None:
-        demands = self.whole(tmp_path, SheetMisbehaviour.EMPTY_AND_NULL_WORDS)
-        assert [demand.reporter.phone for demand in demands[1:3]] == [None, None]
+        said = self.whole(tmp_path, SheetMisbehaviour.EMPTY_AND_NULL_WORDS)
+        assert [self.phone(one) for one in said[1:3]] == [None, None]
 
     def test_a_masked_telephone_number_stays_as_it_came(self, tmp_path: Path) -> None:
-        assert self.whole(tmp_path, SheetMisbehaviour.MASKED_PHONES)[SPOILT].reporter.phone == "138****5678"
+        assert self.phone(self.whole(tmp_path, SheetMisbehaviour.MASKED_PHONES)[SPOILT]) == "138****5678"
 
     def test_html_in_the_text_becomes_its_words(self, tmp_path: Path) -> None:
-        content = self.whole(tmp_path, SheetMisbehaviour.HTML_IN_TEXT)[SPOILT].content
+        content = self.words(self.whole(tmp_path, SheetMisbehaviour.HTML_IN_TEXT)[SPOILT])
         assert "没有人" in content
         assert "<二楼>" in content
         assert not any(word in content for word in ("<b>", "<br", "&nbsp;", "alert"))
 
     def test_lines_delimiters_and_quotation_marks_in_a_text_stay_in_it(self, tmp_path: Path) -> None:
-        content = self.whole(tmp_path, SheetMisbehaviour.LINES_IN_TEXT)[SPOILT].content
+        content = self.words(self.whole(tmp_path, SheetMisbehaviour.LINES_IN_TEXT)[SPOILT])
         assert '"一次说清"' in content
         assert "第二行, 还有" in content
 
@@ -399,7 +417,7 @@ class SheetContract(ChannelContract):
         found = self.said(desk, reading)
         assert set(found) >= ALL - {SPOILT}
         if SPOILT in found:
-            assert len(found[SPOILT].content) >= MEGABYTE
+            assert len(self.words(found[SPOILT])) >= MEGABYTE
         else:
             assert [one["code"] for one in desk.report()["set_aside"]] == ["record_too_large"]
 
@@ -525,11 +543,11 @@ class SheetContract(ChannelContract):
             assert set(self.said(desk, desk.reader.run())) == ALL
 
 
-def _demands(reader: Reader, record: RawRecord) -> tuple[Demand, ...]:
+def _said(reader: Reader, record: RawRecord) -> tuple[Demand | Observation, ...]:
     """What a record says; nothing for one that is set aside."""
     if record.problem is not None:
         return ()
     try:
-        return demands_of(reader.channel, record)
+        return said_by(reader.channel, record)
     except RecordRejected:
         return ()
