@@ -12,6 +12,7 @@ from hub.model.monitor import MonitorEvent
 from hub.model.observation import Observation
 from hub.model.rating import Rating
 from hub.sdk import Channel, ChannelContext, Check, CheckReport, Page, RawRecord, Stream, Window
+from hub.sdk.readers.sheet_open import SheetLimits
 from hub.sdk.readers.xml_check import BodyCheck
 from hub_channel_eagle_eye.codes import Tables
 from hub_channel_eagle_eye.mapping import EagleEyeMapping
@@ -97,7 +98,8 @@ def _steps_of(settings: EagleEyeSettings, ctx: ChannelContext, tables: Tables) -
     source = settings.source
     if not isinstance(source, FilesSource):
         return ProcessEvents(ctx.zone, tables)
-    return ProcessEvents(ctx.zone, tables, source.nothing, source.columns, source.sheets)
+    limits = SheetLimits(file_bytes=source.files.max_file_bytes)
+    return ProcessEvents(ctx.zone, tables, source.nothing, source.columns, source.sheets, limits)
 
 
 def _check_of(settings: EagleEyeSettings) -> BodyCheck | None:

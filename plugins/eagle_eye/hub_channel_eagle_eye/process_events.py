@@ -20,6 +20,7 @@ from hub.model.codes import CaseState
 from hub.model.observation import Observation
 from hub.sdk import Code, RawRecord, RecordRejected
 from hub.sdk.readers.sheet import Column, Numbered, SheetPlan, SheetRecords
+from hub.sdk.readers.sheet_open import SheetLimits
 from hub.sdk.readers.sheet_values import Cells
 from hub.sdk.values import mapped, time_in
 from hub_channel_eagle_eye.cases import STEP_BEFORE_APPLICATION
@@ -27,6 +28,8 @@ from hub_channel_eagle_eye.codes import APPLY_WAYS, Tables
 from hub_channel_eagle_eye.columns import ALIASES, CASE_NO, EVENT_NO, MOMENT, NEEDED, STEP
 from hub_channel_eagle_eye.fields import built, sound_key
 
+PHONE_IMPRECISE = "PHONE_IMPRECISE"
+ITEM_CODE_IMPRECISE = "ITEM_CODE_IMPRECISE"
 _ZONED = re.compile(r"\d\d:\d\d.*(?:Z|[+-]\d\d:?\d\d)$")
 
 
@@ -73,6 +76,7 @@ class ProcessEvents:
         nothing: Words by which its sheets say that there is nothing, such as ``EMPTY``.
         columns: Further names of columns, by this channel's name.
         sheets: See `hub.sdk.readers.sheet.SheetPlan`.
+        limits: What reading a file may cost.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class ProcessEvents:
         nothing: Collection[str] = (),
         columns: Mapping[str, Sequence[str]] | None = None,
         sheets: str | None = None,
+        limits: SheetLimits = SheetLimits(),
     ) -> None:
         self._zone = zone
         self._tables = tables
@@ -100,6 +105,7 @@ class ProcessEvents:
             ),
             number=lambda cells: self._number(cells),
             sheets=sheets,
+            limits=limits,
         )
 
     def records(self, content: bytes, name: str) -> SheetRecords:
@@ -134,7 +140,7 @@ class ProcessEvents:
             "post": self._text(cells, "岗位"),
             "staff_no": self._text(cells, "责任人"),
             "applicant": self._applicant(cells),
-            "quality": (STEP_BEFORE_APPLICATION,) if applied_at is not None and moment < applied_at else (),
+            "quality": _flags(cells, moment, applied_at),
             **self._told(cells, moment),
         }
         result = self._text(cells, "办理结果")
@@ -164,38 +170,42 @@ class ProcessEvents:
 
     def _number(self, cells: Cells) -> Numbered | None:
         """A row's number: case and event; one event may have a row for its beginning and another for its end."""
-        case_no, own = self._case_no(cells), self._text(cells, EVENT_NO)
         kind = _transition_of(self._text(cells, "事件类型"))
-        step = self._step_no(cells)
         suffix = "" if kind is _Transition.ENDS else f"/{kind.name.lower()}"
-        return Numbered(sound_key(f"{case_no}/{step}{suffix}", CASE_NO), own is not None)
+        number = sound_key(f"{self._case_no(cells)}/{self._step_no(cells)}{suffix}", CASE_NO)
+        return Numbered(number, self._identifier(cells, EVENT_NO) is not None)
 
     def _case_no(self, cells: Cells) -> str:
-        found = cells.identifier(CASE_NO)
-        if not found.exact:
-            raise RecordRejected(
-                f"column {CASE_NO!r}: a number that has lost digits in the sheet (expected all of them); format the column as text and fill it "
-                "in again",
-                code=Code.KEY_INVALID,
-                field=CASE_NO,
-            )
-        if found.value is None or found.value in self._nothing:
+        found = self._identifier(cells, CASE_NO)
+        if found is None:
             raise RecordRejected(
                 f"column {CASE_NO!r}: empty (expected the number of the case); fill it in and put the file there again",
                 code=Code.KEY_MISSING,
                 field=CASE_NO,
             )
-        return sound_key(found.value, CASE_NO)
+        return found
 
     def _step_no(self, cells: Cells) -> str:
         """The event's own number; without one, a mark of its step and time, which do not change when the row is amended."""
-        own = self._text(cells, EVENT_NO)
+        own = self._identifier(cells, EVENT_NO)
         if own is not None:
-            return sound_key(own, EVENT_NO)
+            return own
         step = self._text(cells, STEP)
         if step is None:
             raise _missing(STEP)
         return sha256(f"{step}\n{cells.text(MOMENT)}".encode()).hexdigest()[:16]
+
+    def _identifier(self, cells: Cells, column: str) -> str | None:
+        """A number by which something is known; one whose digits were lost in the sheet is never completed by guessing."""
+        found = cells.identifier(column)
+        if not found.exact:
+            raise RecordRejected(
+                f"column {column!r}: a number that has lost digits in the sheet (expected all of them); format the column as text and fill it in "
+                "again",
+                code=Code.KEY_INVALID,
+                field=column,
+            )
+        return None if found.value is None or found.value in self._nothing else sound_key(found.value, column)
 
     def _text(self, cells: Cells, column: str) -> str | None:
         text = cells.text(column)
@@ -219,6 +229,14 @@ class ProcessEvents:
     def _applicant(self, cells: Cells) -> dict[str, Any] | None:
         name, phone = self._text(cells, "申请人"), cells.identifier("联系电话").value
         return {"name": name, "phone": phone} if name is not None or phone is not None else None
+
+
+def _flags(cells: Cells, moment: datetime, applied_at: datetime | None) -> tuple[str, ...]:
+    inexact = ((PHONE_IMPRECISE, "联系电话"), (ITEM_CODE_IMPRECISE, "事项编码"))
+    flags = [flag for flag, column in inexact if not cells.identifier(column).exact]
+    if applied_at is not None and moment < applied_at:
+        flags.append(STEP_BEFORE_APPLICATION)
+    return tuple(flags)
 
 
 def _transition_of(kind: str | None) -> _Transition:

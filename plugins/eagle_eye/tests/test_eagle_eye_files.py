@@ -13,9 +13,10 @@ from hub.model.case import Case, merge_cases
 from hub.model.codes import CaseResult, CaseState
 from hub.sdk import RawRecord
 from hub.sdk.readers.files_policy import FilesPolicy, LocalFolder
-from hub.testing.contract import ChannelContract
 from hub.testing.factories import channel_context
+from hub.testing.hostile_sheets import PHONE, SheetSource
 from hub.testing.reading import Reader, said_by
+from hub.testing.sheets import SheetContract
 from hub_channel_eagle_eye.channel import EagleEyeChannel
 from hub_channel_eagle_eye.settings import EagleEyeSettings, FilesSource
 from tests.support.sheets import xlsx
@@ -43,16 +44,43 @@ def settings(folder, **more):
     return EagleEyeSettings(source=source)
 
 
-class TestProcessEvents(ChannelContract):
+class ProcessSheet(SheetSource):
+    when, text, phone, number, needed = "时间", "办理意见", "联系电话", "事件编号", "环节名称"
+
+    def row(self, index):
+        return {
+            "办件编号": "411521230620000187",
+            "事件编号": f"E{index:03d}",
+            "环节名称": "审核",
+            "时间": self.moment(index),
+            "事件类型": "完成",
+            "办理意见": f"{self.mark(index)}，材料仍不齐全。",
+            "联系电话": str(PHONE + index),
+        }
+
+
+class TestProcessEvents(SheetContract):
     channel = EagleEyeChannel
     samples = Path(__file__).parents[1] / "samples" / "process_events"
     personal = "联系电话"
+    source = ProcessSheet()
 
-    def make_settings(self, base_url):
-        return settings("/nowhere")
+    def make_sheet_settings(self, given):
+        source = {**given, "kind": "files", "folder": given["source"]}
+        del source["source"]
+        return EagleEyeSettings.model_validate({"source": source})
 
     def make_record(self, body):
         return RawRecord("sample", body, media_type="application/json; file=00000000; sheet=1; row=2")
+
+    def words(self, said):
+        return said.steps[0].opinion
+
+    def when(self, said):
+        return said.steps[0].ended_at
+
+    def phone(self, said):
+        return said.applicant.phone if said.applicant is not None else None
 
 
 @pytest.fixture
