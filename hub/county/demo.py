@@ -166,7 +166,7 @@ def require_demo_extra() -> None:
     """
     from importlib.util import find_spec
 
-    missing = [name for name in ("twisted", "python_calamine") if find_spec(name) is None]
+    missing = [name for name in ("twisted",) if find_spec(name) is None]
     if missing:
         raise ConfigError(
             f"the simulated county needs {', '.join(missing)}, which this installation lacks (extra 'demo'); "

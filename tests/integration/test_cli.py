@@ -281,7 +281,7 @@ def test_once_makes_every_step_and_a_channel_that_fails_stops_no_other(desk):
     answer = desk.hub("run", "once", "--json")
     assert answer.code == 3
     steps = [report["step"] for report in answer.document["reports"]]
-    assert steps == ["collect", "collect", "normalize", "evaluate", "triage", "dispatch", "deliver"]
+    assert steps == ["collect", "collect", "normalize", "evaluate", "triage", "dispatch", "deliver", "reply"]
     assert desk.value("SELECT count(*) FROM signal") == 1
 
 
