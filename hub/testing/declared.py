@@ -24,7 +24,7 @@ from hub.sdk.declarative.contents import steps
 from hub.sdk.declarative.document import SourceDocument
 from hub.sdk.declarative.fetch_json import dotted, written
 from hub.sdk.declarative.read import read_source
-from hub.sdk.declarative.readers import HttpJson, TimeParam
+from hub.sdk.declarative.readers import HttpJson, HttpXml, TimeParam
 from hub.sdk.declarative.rules import AsTime, EpochParse, Sourced
 from hub.sdk.readers.policy import HttpPolicy
 from hub.testing.contract import ChannelContract
@@ -32,6 +32,7 @@ from hub.testing.hostile import Fields, ListPage, ListSource, Request
 from hub.testing.live import HttpListContract
 
 PAGE_SIZE = 5
+ABSENT = object()
 _NO_TOTAL = "the source declares no total: what is missing on a page cannot be seen"
 _NO_PHONE = "the mapping reads no telephone number"
 _NO_SINCE = "the source cannot be asked for what is new: every run reads everything"
@@ -86,15 +87,18 @@ def contract_of_file(file: Path) -> type[ChannelContract]:
         "gaps": dict(document.contract.gaps),
     }
     base: type[ChannelContract] = DeclaredContract
-    if (
-        isinstance(reader, HttpJson)
-        and reader.paging.style != "none"
-        and (sample := _sound_sample(file)) is not None
-    ):
-        source = DeclaredPages(document, sample)
-        base = DeclaredListContract
-        members["source"] = source
-        members["gaps"] = {**source.gaps, **members["gaps"]}
+    if isinstance(reader, HttpJson | HttpXml) and reader.paging.style != "none":
+        sample = _sound_sample(file, ".json" if isinstance(reader, HttpJson) else ".xml")
+        if sample is not None:
+            source: DeclaredPages
+            if isinstance(reader, HttpJson):
+                base, source = DeclaredListContract, DeclaredPages(document, json.loads(sample))
+            else:
+                from hub.testing.declared_xml import DeclaredXmlContract, DeclaredXmlPages
+
+                base, source = DeclaredXmlContract, DeclaredXmlPages(document, sample)
+            members["source"] = source
+            members["gaps"] = {**source.gaps, **members["gaps"]}
     name = "Test" + "".join(part.title() for part in document.name.split("_"))
     return cast("type[ChannelContract]", type(name, (base,), members))
 
@@ -123,45 +127,74 @@ class DeclaredListContract(HttpListContract, DeclaredContract):
         )
 
 
-def least_settings(channel: type[DeclaredChannel], base_url: str, **more: Any) -> ChannelSettings:
-    """Settings with which the channel can be built."""
-    kind = channel.document.reader.kind
-    if kind == "mail":
-        usual = {
+_USUAL: Mapping[str, Mapping[str, Any]] = {
+    "mail": {
+        "host": "127.0.0.1",
+        "port": 9,
+        "user": "box",
+        "password_secret": "mail.password",
+        "security": "plain",
+    },
+    "sheet": {"source": {"kind": "folder", "path": "/nowhere/that/is"}},
+    "sql_view": {
+        "place": {
+            "dialect": "postgresql",
             "host": "127.0.0.1",
             "port": 9,
-            "user": "box",
-            "password_secret": "mail.password",
-            "security": "plain",
+            "database": "source",
+            "user": "reader",
+            "password": "view.password",
         }
-        return channel.Settings.model_validate({**usual, **more})
-    return channel.Settings.model_validate({"base_url": base_url, "page_size": PAGE_SIZE, **more})
+    },
+}
+
+
+def least_settings(channel: type[DeclaredChannel], base_url: str, **more: Any) -> ChannelSettings:
+    """Settings with which the channel can be built."""
+    usual = _USUAL.get(channel.document.reader.kind, {"base_url": base_url, "page_size": PAGE_SIZE})
+    return channel.Settings.model_validate({**usual, **more})
 
 
 def landed_sample(channel: type[DeclaredChannel], settings: Any, body: bytes) -> RawRecord:
     """A record's bytes, landed as the channel's own pages would."""
-    if channel.document.reader.kind == "mail":
+    kind = channel.document.reader.kind
+    if kind == "mail":
         from hub.sdk.readers.mail import MAIL
         from hub.sdk.readers.mail_parse import source_no
 
         return RawRecord(source_no(body), body, media_type=MAIL)
+    if kind == "sheet":
+        return RawRecord(_row_number(body), body)
     from hub.testing.factories import channel_context
 
     return channel(settings, channel_context(secrets=AnySecret())).landed(RawRecord(None, body))
 
 
-def _sound_sample(file: Path) -> dict[str, Any] | None:
-    """The first sample that is a JSON object and gives demands."""
+def _row_number(body: bytes) -> str:
+    """The number that the reader of sheets has put into a row."""
+    try:
+        return str(json.loads(body)["_"]["number"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "sample"
+
+
+def _sound_sample(file: Path, ending: str) -> bytes | None:
+    """The first sample with that ending that gives demands and is a record by itself."""
     folder = samples_of(file)
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.with_suffix(".demands.json").exists() and path.suffix == ".json":
-            try:
-                fields = json.loads(path.read_bytes())
-            except ValueError:
-                continue
-            if isinstance(fields, dict):
-                return fields
+        if path.suffix != ending or not path.with_suffix(".demands.json").exists():
+            continue
+        content = path.read_bytes()
+        if ending != ".json" or _is_object(content):
+            return content
     return None
+
+
+def _is_object(content: bytes) -> bool:
+    try:
+        return isinstance(json.loads(content), dict)
+    except ValueError:
+        return False
 
 
 class DeclaredPages(ListSource):
@@ -174,8 +207,7 @@ class DeclaredPages(ListSource):
     page_size: ClassVar[int] = PAGE_SIZE
 
     def __init__(self, document: SourceDocument, sample: Mapping[str, Any]) -> None:
-        reader = cast(HttpJson, document.reader)
-        self._reader = reader
+        self._reader = cast(HttpJson | HttpXml, document.reader)
         self._sample = dict(sample)
         self._parse: AsTime | None = None
         self._literal = set[str]()
@@ -188,6 +220,9 @@ class DeclaredPages(ListSource):
             self._parse = position.parse
         self.position = self._place(position) if position is not None else "time-of-nothing"  # type: ignore[misc]
         self._version = document.record.version
+        if self._version is not None and self._version.column is not None:
+            self._literal.add(self._version.column)
+        self._own = (self.key, self.position, self.text, self.phone)
         self.gaps = dict(_gaps(document))
 
     def _place(self, rule: Sourced) -> str:
@@ -256,6 +291,7 @@ class DeclaredPages(ListSource):
 
     def render(self, page: ListPage) -> str:
         """See `ListSource.render`."""
+        assert isinstance(self._reader, HttpJson)
         listed = None if page.records is None else [self._whole(one) for one in page.records]
         document: Any = listed
         for name in reversed(dotted(self._reader.records)):
@@ -268,26 +304,30 @@ class DeclaredPages(ListSource):
 
     def _whole(self, record: Fields) -> dict[str, Any]:
         whole = copy.deepcopy(self._sample)
-        own = (self.key, self.position, self.text, self.phone)
-        for place in own:
+        for place, value in self._places_of(record):
             path = (place,) if place in self._literal else steps(place)
-            if place in record:
-                _put(whole, path, record[place])
-            else:
+            if value is ABSENT:
                 _drop(whole, path)
-        if self._version is not None and (moment := self._moment(str(record.get(self.position)))) is not None:
+            else:
+                _put(whole, path, value)
+        return {**whole, **self._foreign(record)}
+
+    def _places_of(self, record: Fields) -> Iterator[tuple[str, Any]]:
+        """Each place of the sample that this record has its own value for; `ABSENT` where it has none."""
+        for place in self._own:
+            yield place, record.get(place, ABSENT)
+        moment = self._moment(str(record.get(self.position)))
+        if self._version is not None and moment is not None:
             # A record that is sent again has a new version too.
-            told = (
-                _written_at(moment, self._version.parse)
-                if self._version.as_ == "time"
-                else int(moment.timestamp())
+            by_time = self._version.as_ == "time"
+            yield (
+                self._version.places[0],
+                _written_at(moment, self._version.parse) if by_time else int(moment.timestamp()),
             )
-            for place in self._version.places[:1]:
-                _put(whole, (place,) if self._version.column is not None else steps(place), told)
-        for name, value in record.items():
-            if name not in own:
-                whole[name] = value
-        return whole
+
+    def _foreign(self, record: Fields) -> Fields:
+        """Fields that nobody knows."""
+        return {name: value for name, value in record.items() if name not in self._own}
 
     def refusal(self) -> str:
         """See `ListSource.refusal`."""
@@ -313,9 +353,9 @@ def _asked(param: TimeParam, border: str) -> datetime:
     """The moment that a parameter says, as the source reads it."""
     if param.form in ("epoch_s", "epoch_ms"):
         return datetime.fromtimestamp(int(border) / (1_000 if param.form == "epoch_ms" else 1), UTC)
-    if param.form in ("iso", "iso_z"):
-        return datetime.fromisoformat(border)
-    return datetime.strptime(border, param.form).replace(tzinfo=COUNTY_ZONE)
+    is_iso = param.form in ("iso", "iso_z")
+    moment = datetime.fromisoformat(border) if is_iso else datetime.strptime(border, param.form)  # noqa: DTZ007
+    return moment if moment.tzinfo else moment.replace(tzinfo=COUNTY_ZONE)
 
 
 def _put(document: Any, path: Sequence[str], value: Any) -> None:
@@ -336,7 +376,7 @@ def _drop(document: Any, path: Sequence[str]) -> None:
 
 def _gaps(document: SourceDocument) -> Iterator[tuple[str, str]]:
     """What a source of this kind cannot keep, whatever its author does."""
-    reader = cast(HttpJson, document.reader)
+    reader = cast(HttpJson | HttpXml, document.reader)
     if reader.total is None:
         yield "test_records_that_the_total_counts_and_no_page_holds_are_loud", _NO_TOTAL
         yield "test_a_total_without_records_is_loud", _NO_TOTAL

@@ -25,6 +25,7 @@ class DeclaredChannel(Channel[DeclaredSettings]):
         fetcher: What fetches for its reader kind.
     """
 
+    Settings: ClassVar[type[DeclaredSettings]] = DeclaredSettings
     document: ClassVar[SourceDocument]
     fetcher: ClassVar[type[Fetcher]]
 

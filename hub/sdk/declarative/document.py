@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from hub.sdk.declarative.readers import Reader
+from hub.sdk.declarative.readers import Mail, Reader, Sheet, View
 from hub.sdk.declarative.rules import FieldRules, RecordRules, Sourced, Strict
 
 WatchName = Literal["observe", "supervise", "insight", "monitor", "visit", "discern"]
@@ -77,11 +77,26 @@ class SourceDocument(Strict):
                     raise ValueError(
                         f"{where}: a {self.reader.kind} has columns, no paths: write column in place of path"
                     )
-        if self.reader.needs_position and self.record.position is None:
-            raise ValueError(
-                f"record.position: a {self.reader.kind} is read by its update time: say where it stands"
-            )
+        if fault := _record_fault(self.reader, self.record):
+            raise ValueError(fault)
         return self
+
+
+def _record_fault(reader: Reader, record: RecordRules) -> str | None:
+    """Why records cannot be known by these rules with that reader."""
+    if isinstance(reader, Sheet | Mail):
+        given = [name for name in ("position", "version", "deleted") if getattr(record, name) is not None]
+        if given:
+            return f"record.{given[0]}: a {reader.kind} is known by its content: take {', '.join(given)} away"
+    if isinstance(reader, Mail) and record.number.places != ("number",):
+        return "record.number: a mail's number is its column `number`: write {column: number}"
+    if isinstance(reader, View):
+        if record.position is None:
+            return "record.position: a view is read by its update time: say in which column it stands"
+        for name, rule in (("number", record.number), ("position", record.position)):
+            if rule.column is None:
+                return f"record.{name}: a view is read by one column: write column"
+    return None
 
 
 def rules_of(document: SourceDocument) -> list[tuple[str, Sourced]]:

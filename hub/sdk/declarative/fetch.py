@@ -104,6 +104,18 @@ def fetcher_of(kind: str) -> type[Fetcher]:
         from hub.sdk.declarative.fetch_json import JsonFetcher
 
         return JsonFetcher
+    if kind == "xml":
+        from hub.sdk.declarative.fetch_xml import XmlFetcher
+
+        return XmlFetcher
+    if kind == "sheet":
+        from hub.sdk.declarative.fetch_sheet import SheetFetcher
+
+        return SheetFetcher
+    if kind == "sql_view":
+        from hub.sdk.declarative.fetch_view import ViewFetcher
+
+        return ViewFetcher
     if kind == "mail":
         from hub.sdk.declarative.fetch_mail import MailFetcher
 

@@ -80,6 +80,15 @@ class RecordMapping:
             return replace(raw, source_no=number, problem=RecordProblem(Code(exc.code), exc.message))
         return replace(raw, source_no=number, version=version, position_at=position, deleted=deleted)
 
+    def number_of(self, content: Content) -> str | None:
+        """The number by the file's rule; None where the record holds none.
+
+        Raises:
+            RecordRejected: It cannot be read.
+        """
+        number: str | None = self._number(content)
+        return number
+
     def demands(self, raw: RawRecord) -> tuple[Demand, ...]:
         """What the record says: one demand; none where a record that is gone no longer tells what it was.
 

@@ -84,7 +84,6 @@ class _Http(Strict):
     total_is: Literal["exact", "hint"] = "exact"
 
     has_paths: ClassVar[bool] = True
-    needs_position: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _until_needs_since(self) -> Self:
@@ -126,7 +125,54 @@ class Mail(Strict):
     max_message_bytes: int = Field(default=25 * 2**20, ge=1_024, le=200 * 2**20)
 
     has_paths: ClassVar[bool] = False
-    needs_position: ClassVar[bool] = False
 
 
-Reader = Annotated[HttpJson | Mail, Field(discriminator="kind")]
+class HttpXml(_Http):
+    """A list of records over HTTP and XML. Names are local ones, whatever their prefix.
+
+    Attributes:
+        records: From the root to the records, both named: ``service_requests.request``; ``*`` for an element of any name, ``<>`` for XML that stands
+            as text within XML.
+        total: Likewise to the declared total.
+        envelope: How the answer is judged, by paths of the same form; none where there is no envelope.
+    """
+
+    kind: Literal["xml"]
+    records: Path = Field(min_length=1)
+    total: Path | None = None
+    envelope: EnvelopeRule | None = None
+
+
+class Sheet(Strict):
+    """Sheets that are dropped into a folder: .xlsx, .xls, .csv, title rows and merged cells and 同上 and totals and all.
+
+    Columns are named by their headers. The column ``_number`` is the number that a row is given where the sheet has none: made of the file's
+    content, the sheet and the row.
+
+    Attributes:
+        aliases: Column -> what sheets call it besides.
+        sheets: Pattern of the names of the sheets to read; none for every visible sheet that has the header.
+    """
+
+    kind: Literal["sheet"]
+    aliases: dict[str, tuple[Short, ...]] = Field(default_factory=dict)
+    sheets: Short | None = None
+
+    has_paths: ClassVar[bool] = False
+
+
+class View(Strict):
+    """A database view, read page by page by its update time and number; columns that no rule names are not fetched.
+
+    Attributes:
+        view: Its name, ``schema.view`` or ``view``.
+    """
+
+    kind: Literal["sql_view"]
+    view: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+    has_paths: ClassVar[bool] = False
+
+
+ROW_NUMBER = "_number"
+Reader = Annotated[HttpJson | HttpXml | Sheet | Mail | View, Field(discriminator="kind")]
