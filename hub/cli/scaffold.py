@@ -31,14 +31,18 @@ class Kind(StrEnum):
     """What a channel reads; each is a set of templates."""
 
     REST = "rest"
+    SHEET = "sheet"
     MAIL = "mail"
+    SQL = "sql"
     PUSH = "push"
 
 
 # Later layers go over earlier ones.
 LAYERS: Mapping[Kind, tuple[str, ...]] = {
     Kind.REST: ("common", "json", "rest"),
+    Kind.SHEET: ("common", "sheet"),
     Kind.MAIL: ("common", "mail"),
+    Kind.SQL: ("common", "sql"),
     Kind.PUSH: ("common", "json", "push"),
 }
 
