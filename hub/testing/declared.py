@@ -24,7 +24,7 @@ from hub.sdk.declarative.contents import steps
 from hub.sdk.declarative.document import SourceDocument
 from hub.sdk.declarative.fetch_json import dotted, written
 from hub.sdk.declarative.read import read_source
-from hub.sdk.declarative.readers import HttpJson, HttpXml, TimeParam
+from hub.sdk.declarative.readers import HttpJson, HttpXml, Sheet, TimeParam
 from hub.sdk.declarative.rules import AsTime, EpochParse, Sourced
 from hub.sdk.readers.policy import HttpPolicy
 from hub.testing.contract import ChannelContract
@@ -99,6 +99,12 @@ def contract_of_file(file: Path) -> type[ChannelContract]:
                 base, source = DeclaredXmlContract, DeclaredXmlPages(document, sample)
             members["source"] = source
             members["gaps"] = {**source.gaps, **members["gaps"]}
+    elif isinstance(reader, Sheet) and (sample := _sound_sample(file, ".json")) is not None:
+        from hub.testing.declared_sheet import DeclaredSheet, DeclaredSheetContract
+
+        base, sheet = DeclaredSheetContract, DeclaredSheet(document, json.loads(sample))
+        members["source"] = sheet
+        members["gaps"] = {**sheet.gaps, **members["gaps"]}
     name = "Test" + "".join(part.title() for part in document.name.split("_"))
     return cast("type[ChannelContract]", type(name, (base,), members))
 

@@ -112,7 +112,7 @@ def test_every_row_of_a_clerks_sheet_is_read_or_set_aside_with_its_reason(droppe
         "B002": "周六开门吗",
         "B003": Code.VALUE_UNMAPPED,
         "B004": Code.FIELD_INVALID,
-        "B005": Code.FIELD_INVALID,
+        "B005": "退回三次",
     }
 
 

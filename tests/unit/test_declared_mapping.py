@@ -92,7 +92,8 @@ def test_a_list_or_an_object_in_place_of_a_text_sets_the_record_aside(given):
 def test_digits_that_are_lost_are_never_guessed():
     one = channel(reporter={"phone": {"path": "x", "parse": "phone"}})
 
-    assert code(one, x="1.38E+10") is Code.FIELD_INVALID
+    demand = said(one, x="1.38E+10")
+    assert (demand.reporter.phone, demand.quality) == (None, ("PHONE_IMPRECISE",))
     assert landed(one, id=4.115e17).problem.code is Code.KEY_INVALID
 
 

@@ -52,9 +52,7 @@ class Content(ABC):
             return None
         text = text.strip()
         if _SCIENTIFIC.fullmatch(text):
-            raise invalid(
-                place, "a number whose digits are lost (expected every digit)", "correct it in the source"
-            )
+            raise digits_lost(place)
         whole = _WHOLE.fullmatch(text)
         return whole[1] if whole else text
 
@@ -125,6 +123,20 @@ def invalid(place: str, found: str, todo: str) -> RecordRejected:
     """The error for a field that cannot be used; the value is not shown."""
     return RecordRejected(
         f"field {place!r}: {found}; look at the record with `hub quarantine show`, then {todo}",
+        code=Code.FIELD_INVALID,
+        field=place,
+    )
+
+
+class DigitsLost(RecordRejected):
+    """A number that names something has lost digits; a telephone's is left out for it and flagged, any other sets its record aside."""
+
+
+def digits_lost(place: str) -> DigitsLost:
+    """The error for a number that was kept as 1.38E+10."""
+    return DigitsLost(
+        f"field {place!r}: a number whose digits are lost (expected every digit); correct it in the source, in a sheet by formatting the "
+        "column as text",
         code=Code.FIELD_INVALID,
         field=place,
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, ClassVar
 
 from pydantic import Field
 
+from hub.errors import Code, ConfigError
 from hub.sdk.channel import CheckReport, Order, Page, PositionKind, RawRecord, Stream, Window
-from hub.sdk.declarative.contents import Content, invalid
+from hub.sdk.declarative.contents import Content, digits_lost
 from hub.sdk.declarative.document import SourceDocument, rules_of
 from hub.sdk.declarative.fetch import DeclaredSettings, Fetcher, Land
 from hub.sdk.declarative.mapping import RecordMapping
@@ -34,11 +35,13 @@ class SheetSettings(DeclaredSettings):
         source: A folder of this machine, or of an SFTP server.
         files: When a file is ready, and what becomes of it.
         sheets: In place of the file's pattern of the names of the sheets to read.
+        columns: More names that these sheets give to a column, by the file's own: ``{联系电话: [座机, 手机]}``.
     """
 
     source: FileSource
     files: FilesPolicy = FilesPolicy()
     sheets: str | None = Field(default=None, min_length=1, max_length=100)
+    columns: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class SheetContent(Content):
@@ -64,11 +67,7 @@ class SheetContent(Content):
             return self._cells.number
         value, exact = self._cells.identifier(place)
         if not exact:
-            raise invalid(
-                place,
-                "a number whose digits are lost (expected every digit)",
-                "format the column as text in the sheet",
-            )
+            raise digits_lost(place)
         return value
 
 
@@ -80,6 +79,7 @@ class SheetFetcher(Fetcher):
     def __init__(self, document: SourceDocument, settings: Any, ctx: Any) -> None:
         super().__init__(document, settings, ctx)
         self._mapping = RecordMapping(document, self.open_record, ctx.zone)
+        self._plan = self._made_plan()
 
     @staticmethod
     def stream(document: SourceDocument) -> Stream:
@@ -106,12 +106,12 @@ class SheetFetcher(Fetcher):
 
     def rows(self, content: bytes, name: str) -> SheetRecords:
         """The rows of one file."""
-        return SheetRecords(content, self._plan(), self._mapping.demands, (name,))
+        return SheetRecords(content, self._plan, self._mapping.demands, (name,))
 
-    def _plan(self) -> SheetPlan:
+    def _made_plan(self) -> SheetPlan:
         rule: Any = self.document.reader
         assert isinstance(rule, Sheet)
-        columns = columns_of(self.document)
+        columns = columns_of(self.document, self.settings.columns)
         own_number = ROW_NUMBER not in self.document.record.number.places
         return SheetPlan(
             tuple(columns),
@@ -124,13 +124,24 @@ class SheetFetcher(Fetcher):
         return None if number is None else Numbered(number, own=True)
 
 
-def columns_of(document: SourceDocument) -> list[Column]:
-    """Every column that a rule names; required are those without which no row could be used."""
-    aliases = getattr(document.reader, "aliases", {})
+def columns_of(document: SourceDocument, more: Mapping[str, Sequence[str]] | None = None) -> list[Column]:
+    """Every column that a rule names; required are those without which no row could be used.
+
+    Raises:
+        ConfigError: ``more`` names a column that no rule names (code ``config_invalid``).
+    """
+    aliases: Mapping[str, Sequence[str]] = getattr(document.reader, "aliases", {})
+    more = more or {}
     needed: set[str] = set()
     named: dict[str, None] = {}
     for where, rule in rules_of(document):
         named.update(dict.fromkeys(place for place in rule.places if place != ROW_NUMBER))
         if where in _NEEDED and rule.column is not None and getattr(rule, "default", None) is None:
             needed.add(rule.column)
-    return [Column(name, tuple(aliases.get(name, ())), name in needed) for name in named]
+    if unknown := sorted(set(more) - set(named)):
+        raise ConfigError(
+            f"source {document.name}: the setting columns names {'、'.join(unknown)}, which no rule reads (expected some of "
+            f"{'、'.join(named)}); correct the name in hub.yaml",
+            code=Code.CONFIG_INVALID,
+        )
+    return [Column(name, (*aliases.get(name, ()), *more.get(name, ())), name in needed) for name in named]

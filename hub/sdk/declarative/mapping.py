@@ -17,7 +17,7 @@ from hub.errors import Code, RecordRejected
 from hub.model.codes import Anonymity, DemandType, Urgency
 from hub.model.demand import Attachment, Demand
 from hub.sdk.channel import RawRecord, RecordProblem
-from hub.sdk.declarative.contents import Content, invalid
+from hub.sdk.declarative.contents import Content, DigitsLost, invalid
 from hub.sdk.declarative.document import SourceDocument
 from hub.sdk.declarative.rules import (
     AsTime,
@@ -43,6 +43,8 @@ MAX_KEY = 128
 MAX_TITLE = 2_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_EPOCH_S = 253_402_300_799  # the year 9999
+PHONE_IMPRECISE = "PHONE_IMPRECISE"
+_TELEPHONES = frozenset(("phone", "caller_phone"))
 _AS_HTML = frozenset(("title", "content", "expected"))
 
 
@@ -86,7 +88,10 @@ class RecordMapping:
         Raises:
             RecordRejected: It cannot be read.
         """
-        number: str | None = self._number(content)
+        try:
+            number: str | None = self._number(content)
+        except RecordRejected as exc:
+            raise RecordRejected(exc.message, code=Code.KEY_INVALID, field=exc.field) from None
         return number
 
     def demands(self, raw: RawRecord) -> tuple[Demand, ...]:
@@ -109,9 +114,7 @@ class RecordMapping:
             if given.get(name) in (None, ""):
                 _missing(name)
         given["title"] = given.get("title", "")[:MAX_TITLE]
-        given["reporter"] = {
-            name: value for name, read in self._reporter.items() if (value := read(content)) is not None
-        }
+        given["reporter"], given["quality"] = self._reporter_of(content)
         given["labels"] = tuple(value for read in self._labels if (value := read(content)))
         given["attachments"] = tuple(
             _attachment(value) for read in self._attachments if (value := read(content))
@@ -122,6 +125,22 @@ class RecordMapping:
         except ValidationError as exc:
             raise _rejected(exc) from None
 
+    def _reporter_of(self, content: Content) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Who it is, and what had to be left out: a telephone number whose digits are lost makes no other person of anybody."""
+        found: dict[str, Any] = {}
+        flags: list[str] = []
+        for name, read in self._reporter.items():
+            try:
+                value = read(content)
+            except DigitsLost:
+                if name not in _TELEPHONES:
+                    raise
+                flags.append(PHONE_IMPRECISE)
+                continue
+            if value is not None:
+                found[name] = value
+        return found, tuple(dict.fromkeys(flags))
+
     def _says_anything(self, content: Content) -> bool:
         with suppress(RecordRejected):
             return (
@@ -131,10 +150,7 @@ class RecordMapping:
         return True  # what it says cannot be read: that must be seen
 
     def _source_no(self, content: Content) -> str:
-        try:
-            number: str | None = self._number(content)
-        except RecordRejected as exc:
-            raise RecordRejected(exc.message, code=Code.KEY_INVALID, field=exc.field) from None
+        number = self.number_of(content)
         if number is None:
             raise RecordRejected(
                 "record.number: missing or empty (expected the source's own number); ask the source's keeper for it",
