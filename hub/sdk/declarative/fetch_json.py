@@ -14,8 +14,8 @@ from hub.sdk.channel import Check, CheckReport, Page, RawRecord, Stream, Window
 from hub.sdk.declarative.contents import Content, JsonContent
 from hub.sdk.declarative.fetch import CHECKED_RECORDS, DeclaredSettings, Fetcher, Land, readable
 from hub.sdk.declarative.readers import EnvelopeRule, HttpJson, TimeParam
+from hub.sdk.readers.auth_policy import HttpAuth, NoAuth, auth_of
 from hub.sdk.readers.http import Auth, Envelope, HttpReader, Records, paged
-from hub.sdk.readers.login import HttpLogin, NoLogin, auth_of
 from hub.sdk.readers.policy import HttpPolicy
 from hub.sdk.readers.walk import Walk
 from hub.sdk.readers.wire import Call
@@ -43,7 +43,7 @@ class HttpSettings(DeclaredSettings):
     headers: dict[str, str] = Field(default_factory=dict)
     page_size: int | None = Field(default=None, ge=1, le=10_000)
     time_form: str | None = Field(default=None, min_length=1, max_length=60)
-    auth: HttpLogin = NoLogin()
+    auth: HttpAuth = NoAuth()
     http: HttpPolicy = HttpPolicy()
 
     @field_validator("base_url")

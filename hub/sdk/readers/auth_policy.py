@@ -44,6 +44,21 @@ class BasicAuth(_Strict):
     password: SecretName
 
 
+class ApiKeyAuth(_Strict):
+    """A fixed key in a header or, where the source wants it so, in the query.
+
+    Attributes:
+        key: Name of the secret that holds the key.
+        name: Of the header or the parameter.
+        where: ``header``, or ``query``: a query stands in the logs of every machine on the way.
+    """
+
+    kind: Literal["api_key"]
+    key: SecretName
+    name: str = "X-API-Key"
+    where: Literal["header", "query"] = "header"
+
+
 class OAuth2Auth(_Strict):
     """OAuth 2.0 client credentials.
 
@@ -103,15 +118,19 @@ class HmacAuth(_Strict):
     timestamp_unit: Literal["s", "ms"] = "ms"
 
 
-HttpAuth = Annotated[NoAuth | BasicAuth | BearerAuth | OAuth2Auth | HmacAuth, Field(discriminator="kind")]
+HttpAuth = Annotated[
+    NoAuth | BasicAuth | BearerAuth | ApiKeyAuth | OAuth2Auth | HmacAuth, Field(discriminator="kind")
+]
 
 
 def auth_of(auth: HttpAuth) -> Auth | None:
     """What the reader is given for these settings; None for an open source."""
-    from hub.sdk.readers.auth import Basic, Bearer, HmacSigned, OAuth2ClientCredentials
+    from hub.sdk.readers.auth import ApiKey, Basic, Bearer, HmacSigned, OAuth2ClientCredentials
 
     if isinstance(auth, BasicAuth):
         return Basic(auth.user, auth.password)
+    if isinstance(auth, ApiKeyAuth):
+        return ApiKey(auth.key, auth.name, auth.where)
     if isinstance(auth, BearerAuth):
         return Bearer(auth.token)
     if isinstance(auth, OAuth2Auth):
