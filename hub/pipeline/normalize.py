@@ -276,7 +276,7 @@ class _Waiting:
         for (run_id, outcome), count in sorted(moved.items()):
             runs.move_outcome(connection, run_id, "pending", outcome, count)
         if aside:
-            landing.set_aside(connection, aside)
+            landing.set_aside_again(connection, aside)
 
 
 @dataclass(slots=True)

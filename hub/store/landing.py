@@ -305,6 +305,25 @@ def set_aside(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     connection.execute(quarantine.insert(), list(rows))
 
 
+def set_aside_again(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Writes quarantine rows of records that were read again: one that was replayed opens its entry again, under the number that
+    people know it by; the others get an entry of their own.
+    """
+    cursor = driver(connection).cursor()
+    new = []
+    for row in rows:
+        cursor.execute(
+            "UPDATE quarantine SET settled_at = NULL, settled_as = NULL, code = %(code)s, message = %(message)s, field = %(field)s, "
+            "plugin_version = %(plugin_version)s, set_aside_at = %(set_aside_at)s WHERE quarantine_id = (SELECT quarantine_id "
+            "FROM quarantine WHERE raw_id = %(raw_id)s AND settled_as = 'replayed' ORDER BY quarantine_id DESC LIMIT 1)",
+            row,
+        )
+        if not cursor.rowcount:
+            new.append(row)
+    if new:
+        set_aside(connection, new)
+
+
 def push_normalize_work(
     connection: Connection, stream_id: int, raw_ids: Sequence[int], received_at: datetime, now: datetime
 ) -> None:

@@ -476,3 +476,22 @@ def test_an_attachment_that_is_no_longer_kept_sets_its_record_aside_and_no_other
     rows(deps.store, "DELETE FROM attachment RETURNING 1")
     report = normalize.run(deps, {ready.instance: ready})
     assert report.records == Counts(collected=2, stored=1, quarantined=1)
+
+
+def test_a_record_that_fails_again_when_replayed_keeps_the_number_of_its_entry(
+    deps: CollectDeps, clock: ManualClock
+) -> None:
+    ready = source(played([record("A1", bad=True), record("A2")]), clock)
+    collect.run(deps, ready)
+    with deps.store.begin() as connection:
+        (before,) = quarantine.entries(connection)
+    clock.advance(60)
+    assert replayed(deps, ready) == Counts(collected=1, quarantined=1)
+    with deps.store.begin() as connection:
+        (after,) = quarantine.entries(connection)
+    assert after["quarantine_id"] == before["quarantine_id"]
+    assert after["set_aside_at"] > before["set_aside_at"]
+    assert rows(deps.store, "SELECT count(*), sum(replays) FROM quarantine")[0] == (1, 1)
+    assert replayed(deps, mended(clock)) == Counts(collected=1, stored=1)
+    with deps.store.begin() as connection:
+        assert quarantine.entries(connection) == []
