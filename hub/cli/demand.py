@@ -28,6 +28,9 @@ _PERSON = (
 )
 
 
+_WHY = {"order_no": "its order number", "words": "the same reporter's same words"}
+
+
 def register(app: typer.Typer) -> None:
     """Adds the group."""
     group = typer.Typer(no_args_is_help=True)
@@ -176,6 +179,11 @@ def _tell(found: dict[str, Any], personal: dict[str, Any] | None) -> None:
     out.say(found["title"])
     out.say(found["text"])
     out.say()
+    for one in found["routes"]:
+        counted = "which is counted" if one["counts"] else "counted with this one"
+        out.say(
+            f"the same as {one['demand_no']} through {one['instance']} (by {_WHY[one['why']]}), {counted}"
+        )
     for one in found["signals"]:
         warned = f", warning {one['warning_no']}" if one["warning_no"] else ""
         out.say(f"signal {one['signal_id']} {one['rule_id']}: {one['summary']} ({one['state']}{warned})")

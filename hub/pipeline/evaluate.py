@@ -24,7 +24,7 @@ from hub.pipeline.deps import PipelineDeps, logged
 from hub.plugins import RuleEntry, guard
 from hub.sdk.gate import BreakerPolicy
 from hub.sdk.rules import AffectedKey, WarningRule
-from hub.store import config, landing, persons, reach, signals, warnings, work
+from hub.store import config, landing, persons, reach, routes, signals, warnings, work
 from hub.store.chain import write_audit
 from hub.store.config import RuleSetting
 from hub.store.engine import Connection
@@ -49,7 +49,7 @@ def run(deps: PipelineDeps, *, max_batches: int | None = None) -> Report:
         max_batches: Stop after so many transactions; None until nothing is due.
 
     Returns:
-        Counts ``demands`` (judged, once a batch), ``linked`` (earlier demands whose reporter is now known to be another's too), ``signals_new``, ``signals_changed`` and ``signals_closed`` (merged ones
+        Counts ``demands`` (judged, once a batch), ``linked`` (earlier demands of which it came to light whose they are, or what they are the same as), ``signals_new``, ``signals_changed`` and ``signals_closed`` (merged ones
         included); one problem for each rule that failed.
 
     Raises:
@@ -123,10 +123,12 @@ class _Judge:
         waiting = {demand_id for job in self.jobs for demand_id in job.demand_ids}
         # Who is one person may have come to light with these demands: then that person's others are judged with them.
         linked = persons.link(self.connection, sorted(waiting), self.now, by="evaluate")
-        self.tally.counts["linked"] = len(linked)
+        # And what came by another route as well is counted once.
+        linked += routes.link(self.connection, sorted(waiting.union(linked)), self.now)
+        self.tally.counts["linked"] = len(set(linked) - waiting)
         if linked and self.jobs[0].rule_ids is not None:
             # This batch waits for some rules alone; the others look at them in a batch of their own.
-            landing.push_evaluate_work(self.connection, linked, self.now)
+            landing.push_evaluate_work(self.connection, sorted(set(linked)), self.now)
         demand_ids = sorted(waiting.union(linked))
         self.tally.counts["demands"] = len(waiting)
         settings = config.rule_settings(self.connection, self.now)

@@ -21,6 +21,8 @@ Spans = Mapping[str, tuple[datetime, datetime]]
 FACT_COLUMNS = tuple(name for name in DemandFacts.model_fields)
 _FACTS = ", ".join(f"d.{name}" for name in FACT_COLUMNS)
 _LIVE = "NOT d.deleted AND d.status <> 'void'"
+# What came by another route as well is counted where it is the same as.
+_COUNTED = "NOT EXISTS (SELECT 1 FROM demand_link l WHERE l.demand_id = d.demand_id)"
 
 # What a rule's keys may depend on; title and text are left out, for they are large and their keys are the demand's own.
 _FORMER = (
@@ -111,7 +113,7 @@ class StoreHistory:
         query = (
             f"SELECT {what} FROM {source} "
             f'CROSS JOIN LATERAL (SELECT * FROM demand d WHERE d.{_SUBJECTS[subject]} = s.key COLLATE "C" '
-            f"AND d.submitted_at >= s.since AND d.submitted_at < s.until AND {_LIVE} OFFSET 0) d {tail}"
+            f"AND d.submitted_at >= s.since AND d.submitted_at < s.until AND {_LIVE} AND {_COUNTED} OFFSET 0) d {tail}"
         )
         with self._one_at_a_time:
             if not self._open:

@@ -7,10 +7,10 @@ from sqlalchemy import MetaData
 
 def whole_schema() -> MetaData:
     """The description of all tables, for migrations and tests."""
-    from hub.store import observed, replies, tables
+    from hub.store import observed, replies, routes, tables
 
     described = tables.metadata
-    for brings in (observed.service_case, replies.reply_outbox):
+    for brings in (observed.service_case, replies.reply_outbox, routes.demand_link):
         if brings.metadata is not described:
             raise RuntimeError(
                 f"table {brings.name} stands in another MetaData than hub.store.tables.metadata"

@@ -260,6 +260,7 @@ demand = Table(
         "phone_key",
         postgresql_where=text("phone_key IS NOT NULL AND phone_key IS DISTINCT FROM reporter_key"),
     ),
+    Index("demand_assigned_idx", "assigned_no", postgresql_where=text("assigned_no IS NOT NULL")),
     comment="诉求 as it stands now; personal data and full text in sealed, masked copies in title and text",
 )
 

@@ -76,6 +76,8 @@ def demands(
 def demand(connection: Connection, number: str) -> dict[str, Any]:
     """One demand by its number or id, with what became of it: ``signals``, ``orders`` and how many ``changes`` it has seen.
 
+    ``routes``: the same record by other routes; ``counts`` is true of the one that rules count.
+
     Raises:
         NotFound: There is none of that number.
     """
@@ -101,7 +103,21 @@ def demand(connection: Connection, number: str) -> dict[str, Any]:
     changes = connection.execute(
         text("SELECT count(*) FROM demand_history WHERE demand_id = :id"), {"id": found["demand_id"]}
     ).scalar_one()
-    return {**found, "changes": changes, "signals": row_dicts(signals), "orders": row_dicts(orders)}
+    routes = connection.execute(
+        text(
+            "SELECT d.demand_no, d.instance, l.why, l.same_as = d.demand_id AS counts FROM demand_link l JOIN demand d "
+            "ON d.demand_id = CASE WHEN l.demand_id = :id THEN l.same_as ELSE l.demand_id END "
+            "WHERE l.demand_id = :id OR l.same_as = :id ORDER BY d.demand_no"
+        ),
+        {"id": found["demand_id"]},
+    )
+    return {
+        **found,
+        "changes": changes,
+        "routes": row_dicts(routes),
+        "signals": row_dicts(signals),
+        "orders": row_dicts(orders),
+    }
 
 
 def sealed_demand(connection: Connection, demand_id: str) -> bytes:

@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, event, text
 
 from hub.errors import ConfigError, NotFound, StoreError, StoreUnavailable
-from hub.store import views
+from hub.store import routes, views
 from hub.store.engine import Store, driver
 from hub.store.migrate import HEAD, migrate, require_schema
 from hub.store.private import PrivateServer
@@ -88,4 +88,6 @@ def test_every_index_on_demands_answers_a_question_that_the_hub_asks(every_store
         views.demands(connection, person=["a", "b"], limit=1_000)
         with pytest.raises(NotFound):
             views.demand(connection, "411521")
+        asked = {"ids": ["a"], "within": routes.WITHIN, "least": 12}
+        plans.extend(row[0] for row in driver(connection).execute(f"EXPLAIN {routes._WANTED}", asked))
     assert {name for name in names if name not in "\n".join(plans)} == set()
