@@ -31,6 +31,7 @@ class Kind(StrEnum):
     """What a channel reads; each is a set of templates."""
 
     REST = "rest"
+    XML = "xml"
     SHEET = "sheet"
     MAIL = "mail"
     SQL = "sql"
@@ -40,6 +41,7 @@ class Kind(StrEnum):
 # Later layers go over earlier ones.
 LAYERS: Mapping[Kind, tuple[str, ...]] = {
     Kind.REST: ("common", "json", "rest"),
+    Kind.XML: ("common", "xml"),
     Kind.SHEET: ("common", "sheet"),
     Kind.MAIL: ("common", "mail"),
     Kind.SQL: ("common", "sql"),

@@ -87,7 +87,9 @@ def contract_of_file(file: Path) -> type[ChannelContract]:
         "gaps": dict(document.contract.gaps),
     }
     base: type[ChannelContract] = DeclaredContract
-    if isinstance(reader, HttpJson | HttpXml) and reader.paging.style != "none":
+    # XML that stands as text within XML is proven by its samples alone.
+    is_listed = isinstance(reader, HttpJson | HttpXml) and "<>" not in reader.records
+    if isinstance(reader, HttpJson | HttpXml) and is_listed and reader.paging.style != "none":
         sample = _sound_sample(file, ".json" if isinstance(reader, HttpJson) else ".xml")
         if sample is not None:
             source: DeclaredPages

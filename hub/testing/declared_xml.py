@@ -8,26 +8,24 @@ from typing import Any, ClassVar, cast
 
 from lxml import etree
 
-from hub.errors import Code
 from hub.sdk.declarative.contents import steps
 from hub.sdk.declarative.document import SourceDocument
 from hub.sdk.declarative.fetch_json import dotted
 from hub.sdk.declarative.readers import HttpXml
 from hub.testing.declared import ABSENT, DeclaredListContract, DeclaredPages
-from hub.testing.hostile import Fields, ListPage, Misbehaviour
+from hub.testing.hostile import Fields, ListPage
+from hub.testing.xml import XmlContract, XmlListSource
+
+_PLACE = "records-stand-here"
 
 
-class DeclaredXmlContract(DeclaredListContract):
-    """The whole contract, over a source in XML that is read page by page over HTTP."""
+class DeclaredXmlContract(XmlContract, DeclaredListContract):
+    """The whole contract of XML, over a source without code that is read page by page over HTTP."""
 
-    def test_words_instead_of_records_are_loud(self) -> None:
-        self.loud(Misbehaviour.NOT_JSON, Code.PAGE_NOT_XML, Code.PAGE_SHAPE)
-
-    def test_a_body_that_is_cut_every_time_is_loud(self) -> None:
-        self.loud(Misbehaviour.PAGE_CUT_SHORT, Code.SOURCE_CUT_SHORT, Code.PAGE_NOT_XML)
+    source: ClassVar[XmlListSource]
 
 
-class DeclaredXmlPages(DeclaredPages):
+class DeclaredXmlPages(DeclaredPages, XmlListSource):
     """How the source that a file describes answers when it is well; records are made of the first sample's element."""
 
     content_type: ClassVar[str] = "text/xml;charset=UTF-8"
@@ -35,22 +33,31 @@ class DeclaredXmlPages(DeclaredPages):
     def __init__(self, document: SourceDocument, sample: bytes) -> None:
         super().__init__(document, {})
         self._element = etree.fromstring(sample, etree.XMLParser(resolve_entities=False, no_network=True))
+        self.record_tag = etree.QName(self._element).localname  # type: ignore[misc]
 
     def render(self, page: ListPage) -> str:
         """See `ListSource.render`."""
+        return XmlListSource.render(self, page)
+
+    def record_xml(self, fields: Fields) -> str:
+        """See `XmlListSource.record_xml`."""
+        return etree.tostring(self._record_element(fields), encoding="unicode", with_tail=False)
+
+    def package(self, records: str | None, page: ListPage) -> str:
+        """See `XmlListSource.package`."""
         reader = cast(HttpXml, self._reader)
         path = dotted(reader.records)
         root = etree.Element(_name(path[0]))
-        parent = _down(root, path[1:-1]) if page.records is not None else root
-        for record in page.records or ():
-            parent.append(self._record_element(record))
-        if reader.total is not None and page.total is not None:
-            _down(root, dotted(reader.total)[1:]).text = str(page.total)
         if reader.envelope is not None:
             _down(root, dotted(reader.envelope.code)[1:]).text = str(reader.envelope.ok[0])
-        if page.records is None and len(path) <= 2:
-            root.tag = "answer"  # a list that is null: the element around the records is not there
-        return etree.tostring(root, encoding="unicode")
+        if reader.total is not None and page.total is not None:
+            _down(root, dotted(reader.total)[1:]).text = str(page.total)
+        if records is None:
+            if len(path) <= 2:
+                root.tag = "answer"  # a list that is null: the element around the records is not there
+            return etree.tostring(root, encoding="unicode")
+        _down(root, path[1:-1]).append(etree.Element(_PLACE))
+        return etree.tostring(root, encoding="unicode").replace(f"<{_PLACE}/>", records)
 
     def _record_element(self, record: Fields) -> etree._Element:
         element = copy.deepcopy(self._element)
