@@ -104,7 +104,7 @@ def send(
         hub.renew_keys()
         with hub.store.begin() as connection:
             about = replies.target(connection, demand)
-            channel = hub.plugins.channel(hub.configured(about.instance).channel).cls
+            channel = hub.source(about.instance).channel
             if not channel.takes_replies():
                 raise ConfigError(
                     f"demand {about.demand_no} came through {about.instance}, and channel {channel.name} takes no replies (expected one that "

@@ -281,10 +281,9 @@ class Channel(ABC, Generic[SettingsT]):
         """
         raise _not_offered(self, "reply")
 
-    @classmethod
-    def takes_replies(cls) -> bool:
-        """Whether the channel brings `reply`."""
-        return cls.reply is not Channel.reply
+    def takes_replies(self) -> bool:
+        """Whether replies can be told to this source; by default whether the class brings `reply`."""
+        return type(self).reply is not Channel.reply
 
     def close(self) -> None:
         """Releases connections; called once after the run, also after an error."""

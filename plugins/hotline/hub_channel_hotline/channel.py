@@ -87,6 +87,11 @@ class HotlineChannel(Channel[HotlineSettings]):
             return ReplyReceipt(False, detail=f"not sent: {exc}")
         return self._orders.reply(checked)
 
+    def takes_replies(self) -> bool:
+        """Not where a view has no table for them."""
+        source = self.settings.source
+        return not isinstance(source, ViewSource) or source.reply is not None
+
     def check(self) -> CheckReport:
         """Asks for some orders and reads them; writes nothing."""
         found: list[RawRecord] = []

@@ -399,3 +399,14 @@ def test_settings_that_cannot_be_meant_are_refused(wrong):
     with pytest.raises(ValidationError):
         settings = HotlineSettings.model_validate(wrong)
         HotlineChannel(settings, channel_context())
+
+
+@pytest.mark.parametrize("has_table", [True, False])
+def test_a_view_takes_replies_only_where_a_table_for_them_is_named(has_table):
+    table = {"table": "replies", "user": "writer", "password": "reply"} if has_table else None
+    source = {"kind": "view", "database": PLACE, "reply": table}
+    channel = HotlineChannel(
+        HotlineSettings.model_validate({"source": source}), channel_context(secrets=SECRETS)
+    )
+
+    assert channel.takes_replies() is has_table
