@@ -35,6 +35,10 @@ class ChannelConfig(Section):
     channel: Slug = Field(description="Name of the channel that a plugin brings.")
     enabled: bool = Field(default=True, description="Whether it is collected; its records stay either way.")
     owner: str = Field(default="", description="Who answers for this source (R75).")
+    error_return: str = Field(
+        default="",
+        description="To whom its errors go back, such as a mail address or an extension (R75); the owner when empty.",
+    )
     every_s: int = Field(default=300, ge=1, le=86_400, description="Seconds between two collections.")
     deferred: bool = Field(default=False, description="Land only; normalize in a step of its own.")
     source_timezone: str = Field(default="Asia/Shanghai", description="Zone of the source's naive times.")

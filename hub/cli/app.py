@@ -47,7 +47,7 @@ COMMANDS: dict[str, Entry] = {
     "warning": Entry("warning", _LOOK, "Warnings 预警: list, why."),
     "order": Entry("order", _LOOK, "Orders 交办单: list, show."),
     "ledger": Entry("ledger", _LOOK, "The ledger 未诉诉求登记台账: list, export, verify."),
-    "quarantine": Entry("quarantine", _LOOK, "Quarantine 待核数据: list, show, replay."),
+    "quarantine": Entry("quarantine", _LOOK, "Quarantine 待核数据: list, show, replay, export."),
     "webhook": Entry("webhook", _LOOK, "Deliveries to departments: list, redeliver, test, enable."),
     "migrate": Entry("migrate", _OPERATE, "Bring the database to this version's schema."),
     "db": Entry("db", _OPERATE, "The private PostgreSQL: start, stop, status."),

@@ -50,6 +50,7 @@ def list_channels(ctx: typer.Context) -> None:
             "installed": one.channel in known,
             "title": known[one.channel].cls.title if one.channel in known else None,
             "owner": one.owner,
+            "error_return": one.error_return or one.owner,
             "every_s": one.every_s,
             "streams": streams.pop(name, []),
         }

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 
 from hub.cli.door import Limit, door_of
-from hub.errors import Code, ConfigError
 
 _HEADS = ("编号", "登记时间", "来源", "涉及事项", "转办部门", "交办单号", "处理结果")
 _ORIGINS = {"warning": "预警", "demand": "诉求", "finding": "巡查发现", "matter": "同一诉求"}
@@ -71,19 +68,18 @@ def export(
 ) -> None:
     """Write the ledger as a CSV file that spreadsheets open; readable by you alone, and written down in the audit log."""
     door = door_of(ctx)
-    if str(file) != "-" and file.exists() and not force:
-        raise typer.BadParameter(f"{file} exists; --force replaces it, or give another name")
-    if str(file) == "-" and door.as_json:
-        raise typer.BadParameter("--json prints its own document on stdout: give a file's name")
     from hub.cli import out
     from hub.cli.reveal import note
+    from hub.cli.table_file import check_target, write_table
     from hub.store import views
 
+    check_target(file, force=force, as_json=door.as_json)
     with door.hub() as hub:
         with hub.store.begin() as connection:
             note(hub, connection, "ledger.export", f"ledger {year or 'whole'}")
         with hub.store.begin() as connection:
-            count = _write(file, views.whole_ledger(connection, year=year))
+            rows = map(_columns, views.whole_ledger(connection, year=year))
+            count = write_table(file, _HEADS, rows)
     if str(file) != "-":
         door.answer(
             {"file": str(file), "rows": count},
@@ -120,48 +116,6 @@ def verify(ctx: typer.Context) -> None:
         raise typer.Exit(1)
 
 
-def _write(file: Path, rows: Iterable[dict[str, Any]]) -> int:
-    import sys
-
-    if str(file) == "-":
-        return _write_rows(sys.stdout, rows)
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except OSError as exc:
-        raise _unwritable(file, exc) from exc
-    try:
-        # The mark at the start is what spreadsheets need to read UTF-8.
-        with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as stream:
-            count = _write_rows(stream, rows)
-        beside.replace(file)
-    except OSError as exc:
-        raise _unwritable(file, exc) from exc
-    finally:
-        beside.unlink(missing_ok=True)
-    return count
-
-
-def _unwritable(file: Path, exc: OSError) -> ConfigError:
-    return ConfigError(
-        f"{file} cannot be written ({exc.strerror}; expected a folder that this user may write, with room left); "
-        "choose another place",
-        code=Code.CONFIG_INVALID,
-    )
-
-
-def _write_rows(stream: TextIO, rows: Iterable[dict[str, Any]]) -> int:
-    import csv
-
-    writer = csv.writer(stream)
-    writer.writerow(_HEADS)
-    count = 0
-    for row in rows:
-        writer.writerow([_plain(value) for value in _columns(row)])
-        count += 1
-    return count
-
-
 def _columns(row: dict[str, Any]) -> tuple[str, ...]:
     from hub.cli import out, words
 
@@ -174,8 +128,3 @@ def _columns(row: dict[str, Any]) -> tuple[str, ...]:
         "、".join(row["orders"]),
         "、".join(words.word(words.ORDER_STATES, state) for state in row["states"]),
     )
-
-
-def _plain(value: str) -> str:
-    """A cell that no spreadsheet takes for a formula: its text comes from strangers."""
-    return f"'{value}" if value[:1] in "=+-@\t\r" else value

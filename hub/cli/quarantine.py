@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,12 +15,16 @@ CodeOption = Annotated[
 ]
 
 
+_HEADS = ("编号", "渠道", "来源编号", "原因代码", "字段", "说明", "待核时间", "退回对象")
+
+
 def register(app: typer.Typer) -> None:
     """Adds the group."""
     group = typer.Typer(no_args_is_help=True)
     group.command("list")(list_entries)
     group.command("show")(show)
     group.command("replay")(replay)
+    group.command("export")(export)
     app.add_typer(group, name="quarantine", help="Quarantine 待核数据: kept with its bytes and its reason.")
 
 
@@ -70,6 +75,47 @@ def list_entries(
         )
 
     door.answer({"entries": found, "open": counts}, tell)
+
+
+def export(
+    ctx: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.csv", help="Written whole or not at all; '-' is stdout.")
+    ],
+    channel: Channel = None,
+    code: CodeOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+) -> None:
+    """Write what stands in quarantine as a list to hand back to whoever keeps the source: record, field, reason; nobody's data (R75)."""
+    door = door_of(ctx)
+    from hub.cli import out
+    from hub.cli.table_file import check_target, write_table
+    from hub.store import quarantine
+
+    check_target(file, force=force, as_json=door.as_json)
+    with door.rows() as (hub, connection):
+        found = quarantine.entries(connection, instance=channel, code=code, limit=1_000_000)
+        returned_to = {name: one.error_return or one.owner for name, one in hub.settings.channels.items()}
+    count = write_table(file, _HEADS, ([*_row(one), returned_to.get(one["instance"], "")] for one in found))
+    if str(file) != "-":
+        door.answer(
+            {"file": str(file), "rows": count},
+            lambda: out.say(f"{out.plural(count, 'row')} written to {file}."),
+        )
+
+
+def _row(one: dict[str, Any]) -> list[str]:
+    from hub.cli import out
+
+    return [
+        str(one["quarantine_id"]),
+        f"{one['instance']}/{one['stream']}",
+        one["source_no"] or "",
+        one["code"],
+        one["field"] or "",
+        one["message"],
+        out.moment(one["set_aside_at"]),
+    ]
 
 
 def show(

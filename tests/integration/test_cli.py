@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import signal
 import stat
@@ -587,3 +588,26 @@ def test_the_private_server_is_refused_where_a_database_is_configured(desk):
     answer = desk.hub("db", "start")
     assert answer.code == 4
     assert "hub.yaml" in said_once(answer)
+
+
+@pytest.mark.requirement("R75")
+def test_what_stands_in_quarantine_is_written_as_a_list_to_hand_back_to_its_source(desk, tmp_path):
+    desk.settings["channels"]["portal"]["error_return"] = "门户运维 0376-6800000"
+    desk.configure()
+    desk.portal.add(record(1, kind="99", phone=PHONE, words="=HYPERLINK(1)"))
+    desk.hub("channel", "run", "portal")
+    file = tmp_path / "back.csv"
+    answer = desk.hub("quarantine", "export", str(file))
+    assert answer.code == 0
+    assert "1 row written" in answer.out
+    head, row = csv.reader(file.read_text("utf-8-sig").splitlines())
+    assert dict(zip(head, row, strict=True))["原因代码"] == "value_unmapped"
+    assert row[2].startswith("ZX")
+    assert row[-1] == "门户运维 0376-6800000"
+    assert PHONE not in file.read_text("utf-8-sig")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert desk.hub("quarantine", "export", str(file)).code == 2
+    assert desk.hub("quarantine", "export", str(file), "--channel", "other", "--force").code == 0
+    assert len(file.read_text("utf-8-sig").splitlines()) == 1
+    (one,) = desk.hub("channel", "list", "--json").document["channels"]
+    assert one["error_return"] == "门户运维 0376-6800000"

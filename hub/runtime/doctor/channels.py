@@ -56,6 +56,12 @@ def channels(hub: Hub) -> Iterator[Finding]:
         yield from missing
         if not missing:
             yield ok(name, f"settings valid, secrets there; collected every {enabled[instance].every_s} s")
+        if not enabled[instance].owner:
+            yield warn(
+                f"owner of {instance}",
+                "nobody is named who answers for this source (expected `owner`, R75)",
+                f"write channels.{instance}.owner in hub.yaml, so that whoever finds it broken knows whom to ask",
+            )
 
 
 def live(hub: Hub, *, shared: bool) -> Iterator[Finding]:
