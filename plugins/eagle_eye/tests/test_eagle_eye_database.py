@@ -1,6 +1,7 @@
 """The tables of a middle database, on a real PostgreSQL and a real MariaDB, through the hub into cases, ratings and events."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -9,20 +10,93 @@ from hub.errors import Code, SourceUnavailable
 from hub.model.report import Counts
 from hub.pipeline import collect, normalize
 from hub.pipeline.collect import Source
+from hub.sdk import RawRecord
 from hub.sdk.readers.sql_place import SqlPolicy
 from hub.sdk.readers.xml_check import BodyCheck
 from hub.testing.factories import channel_context
 from hub.testing.reading import Reader
+from hub.testing.views import SqlViewContract, ViewSource
 from hub_channel_eagle_eye.channel import EagleEyeChannel
 from hub_channel_eagle_eye.settings import DatabaseSource, EagleEyeSettings, ExchangeTable, SupervisionTable
+from hub_channel_eagle_eye.shapes import Shape
 from hub_channel_eagle_eye.streams import EXCHANGE, SUPERVISION
-from plugins.eagle_eye.tests.middle_database import MiddleDatabaseTables, local
+from plugins.eagle_eye.tests.middle_database import MiddleDatabaseTables, local, xml
 from plugins.eagle_eye.tests.test_eagle_eye_contract import DEVICES
+from plugins.eagle_eye.tests.test_eagle_eye_rows import PLACE as OFFLINE
 from tests.db import NOW
 from tests.support.databases import SECRETS
 
 CASE = "411521230620000187"
 CHECK = BodyCheck(over=("Package", "Body"), digest_at=("Package", "Head", "Security"))
+
+
+class SupervisionView(ViewSource):
+    name = "v_supervision"
+    columns = {
+        "SERIAL_ID": "integer",
+        "CREATE_DATE": "time",
+        "XMLBODY": "long",
+        "BUSINESS_ID": "text",
+        "PROCESS_ID": "text",
+        "WARN_REPLYINFO": "long",
+        "WARN_REPLYUSER": "text",
+        "REPLY_TIME": "time",
+    }
+    required = ("SERIAL_ID", "CREATE_DATE", "XMLBODY", "REPLY_TIME")
+    key, position, text, phone = "SERIAL_ID", "CREATE_DATE", "WARN_REPLYINFO", "WARN_REPLYUSER"
+
+    def record(self, index, moment):
+        event = {
+            "warnType": "1",
+            "warnLevel": "2",
+            "warnReason": "超过承诺时限",
+            "occurTime": self.moment_text(moment),
+        }
+        return {
+            "SERIAL_ID": 411521230620000187 + index,
+            "CREATE_DATE": self.moment_text(moment),
+            "XMLBODY": xml(event),
+            "BUSINESS_ID": CASE,
+            "PROCESS_ID": "3",
+            "WARN_REPLYINFO": "专家评审期间未登记暂停，已补登记。",
+            "WARN_REPLYUSER": "赵明",
+            "REPLY_TIME": None,
+        }
+
+    def moment_text(self, moment):
+        return local(moment)
+
+
+class TestSupervisionView(SqlViewContract):
+    channel = EagleEyeChannel
+    samples = Path(__file__).parents[1] / "samples" / "supervision"
+    view = SupervisionView()
+    secrets = SECRETS
+
+    @pytest.fixture
+    def view_database(self, source_database):
+        return source_database
+
+    def make_settings(self, base_url):
+        return self.make_view_settings(OFFLINE)
+
+    def make_view_settings(self, place, **policy):
+        source = DatabaseSource(
+            kind="database",
+            place=place,
+            policy=SqlPolicy(batch=self.batch, **policy),
+            supervision=SupervisionTable(name=self.view.name, check=CHECK if place is OFFLINE else None),
+        )
+        return EagleEyeSettings(source=source)
+
+    def make_record(self, body):
+        return RawRecord("sample", body, media_type=Shape.SUPERVISION.media_type)
+
+    def words(self, said):
+        return said.reply
+
+    def phones(self, said):
+        return {said.replied_by}
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from pydantic import ValidationError
@@ -11,11 +10,10 @@ from hub.model.case import Case, merge_cases
 from hub.model.codes import CaseState
 from hub.sdk import RawRecord
 from hub.sdk.readers.sql_place import SqlPlace
-from hub.sdk.readers.xml_check import BodyCheck
 from hub.testing.contract import ChannelContract
 from hub_channel_eagle_eye.channel import EagleEyeChannel
 from hub_channel_eagle_eye.exchange import TYPES
-from hub_channel_eagle_eye.settings import DatabaseSource, EagleEyeSettings, ExchangeTable, SupervisionTable
+from hub_channel_eagle_eye.settings import DatabaseSource, EagleEyeSettings, ExchangeTable
 from hub_channel_eagle_eye.shapes import Shape
 from plugins.eagle_eye.tests.test_eagle_eye_contract import DEVICES, MAPPING
 
@@ -23,42 +21,18 @@ SAMPLES = Path(__file__).parents[1] / "samples"
 PLACE = SqlPlace(
     dialect="postgresql", host="127.0.0.1", port=9, database="front", user="hub", password="front_db"
 )
-CHECK = BodyCheck(over=("Package", "Body"), digest_at=("Package", "Head", "Security"))
 
 
-class RowContract(ChannelContract):
-    __test__ = False
-
+class TestExchange(ChannelContract):
     channel = EagleEyeChannel
-    shape: ClassVar[Shape]
+    samples = SAMPLES / "exchange"
 
     def make_settings(self, base_url):
-        source = DatabaseSource(
-            kind="database",
-            place=PLACE,
-            exchange=ExchangeTable(),
-            supervision=SupervisionTable(name="supervision_message", check=CHECK),
-        )
+        source = DatabaseSource(kind="database", place=PLACE, exchange=ExchangeTable())
         return EagleEyeSettings(source=source, devices=DEVICES)
 
     def make_record(self, body):
-        # A row from the reader of tables is a JSON object always; what else the contract brings is not landed but read.
-        record = RawRecord("sample", body, media_type=self.shape.media_type)
-        return MAPPING.landed_row(self.shape, record) if self.shape is Shape.EXCHANGE else record
-
-
-class TestExchange(RowContract):
-    __test__ = True
-
-    shape = Shape.EXCHANGE
-    samples = SAMPLES / "exchange"
-
-
-class TestSupervision(RowContract):
-    __test__ = True
-
-    shape = Shape.SUPERVISION
-    samples = SAMPLES / "supervision"
+        return MAPPING.landed_row(Shape.EXCHANGE, RawRecord("sample", body))
 
 
 def landed(name, **columns):
