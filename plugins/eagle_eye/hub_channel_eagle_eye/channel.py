@@ -11,13 +11,31 @@ from hub.model.inspection import Finding
 from hub.model.monitor import MonitorEvent
 from hub.model.observation import Observation
 from hub.model.rating import Rating
-from hub.sdk import Channel, ChannelContext, Check, CheckReport, Page, RawRecord, Stream, Window
+from hub.sdk import (
+    Channel,
+    ChannelContext,
+    Check,
+    CheckReport,
+    Code,
+    ConfigError,
+    Page,
+    PushRequest,
+    RawRecord,
+    Stream,
+    Window,
+)
 from hub.sdk.readers.sheet_open import SheetLimits
 from hub.sdk.readers.xml_check import BodyCheck
 from hub_channel_eagle_eye.codes import Tables
 from hub_channel_eagle_eye.mapping import EagleEyeMapping
 from hub_channel_eagle_eye.process_events import ProcessEvents
-from hub_channel_eagle_eye.settings import DatabaseSource, EagleEyeSettings, FilesSource, HttpSource
+from hub_channel_eagle_eye.settings import (
+    DatabaseSource,
+    EagleEyeSettings,
+    FilesSource,
+    HttpSource,
+    PushSource,
+)
 from hub_channel_eagle_eye.streams import STREAMS
 
 
@@ -64,11 +82,15 @@ class EagleEyeChannel(Channel[EagleEyeSettings]):
         # The class names every stream; a configured eagle-eye has those of its source.
         self.streams = self._source.streams  # type: ignore[misc]
 
-    def _source_of(self, source: HttpSource | DatabaseSource | FilesSource) -> Source:
+    def _source_of(self, source: HttpSource | DatabaseSource | FilesSource | PushSource) -> Source:
         if isinstance(source, FilesSource):
             from hub_channel_eagle_eye.files_source import ProcessFiles
 
             return ProcessFiles(source, self.ctx, self._steps)
+        if isinstance(source, PushSource):
+            from hub_channel_eagle_eye.push_source import PushedRatings
+
+            return PushedRatings(source, self.ctx, self._mapping)
         if isinstance(source, DatabaseSource):
             from hub_channel_eagle_eye.database_source import MiddleDatabase
 
@@ -84,6 +106,18 @@ class EagleEyeChannel(Channel[EagleEyeSettings]):
     def pages(self, stream: Stream, window: Window) -> Iterator[Page]:
         """See `Channel.pages`."""
         return self._source.pages(stream, window)
+
+    def receive(self, request: PushRequest) -> Sequence[RawRecord]:
+        """The ratings of a push; see `Channel.receive` and `hub_channel_eagle_eye.push_source`."""
+        from hub_channel_eagle_eye.push_source import PushedRatings
+
+        if not isinstance(self._source, PushedRatings):
+            raise ConfigError(
+                f"channel {self.ctx.instance}: its source is of kind {self.settings.source.kind} (expected push, where ratings are pushed); "
+                "configure an instance of its own for the pushes",
+                code=Code.CONFIG_INVALID,
+            )
+        return self._source.receive(request)
 
     def normalize(self, raw: RawRecord) -> Sequence[Observation]:
         """See `Channel.normalize` and `hub_channel_eagle_eye.mapping`."""

@@ -17,14 +17,19 @@ NO_CASE = "NO_CASE"
 
 
 def rating_no(fields: Fields) -> str:
-    """The rating's own number; where it has none, the case and which of its visits is rated.
+    """The rating's own number; where it has none, the case and which of its visits is rated, or the device and its serial number.
 
     Raises:
-        RecordRejected: Neither is told (``key_missing``).
+        RecordRejected: None of these is told (``key_missing``).
     """
+    if fields.text("evaluateId") is not None:
+        return fields.key("evaluateId", "the rating")
     case_no, visit = fields.text("internalNo"), fields.text("serviceNumber")
-    if fields.text("evaluateId") is None and case_no is not None and visit is not None:
+    if case_no is not None and visit is not None:
         return sound_key(f"{case_no}-{visit}", "internalNo")
+    device, serial = _custom(fields)
+    if device and serial:
+        return sound_key(f"{device}-{serial}", "customFields")
     return fields.key("evaluateId", "the rating")
 
 
@@ -64,12 +69,17 @@ def rating_of(fields: Fields, tables: Tables, source_no: str) -> Rating:
 
 
 def _device_of(fields: Fields) -> str | None:
-    """The device's number; customFields is "device,serial number,region", where the device stands first."""
+    """The device's number, in a field of its own or in customFields."""
     number = fields.text("deviceNo")
     if number is not None:
         return number
-    custom = fields.text("customFields")
-    return (custom.partition(",")[0].strip() or None) if custom is not None else None
+    return _custom(fields)[0] or None
+
+
+def _custom(fields: Fields) -> tuple[str, str]:
+    """Device and serial number out of "device,serial number,region"; empty texts where there are none."""
+    device, serial, *_ = [part.strip() for part in (fields.text("customFields") or "").split(",")] + ["", ""]
+    return device, serial
 
 
 def _flags(fields: Fields, values: dict[str, Any]) -> tuple[str, ...]:

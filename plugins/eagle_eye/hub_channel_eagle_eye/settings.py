@@ -7,9 +7,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hub.sdk import ChannelSettings
-from hub.sdk.readers.auth_policy import HttpAuth, NoAuth
+from hub.sdk.readers.auth_policy import HttpAuth, NoAuth, SecretName
 from hub.sdk.readers.files_policy import FileSource, FilesPolicy
 from hub.sdk.readers.policy import HttpPolicy
+from hub.sdk.readers.push import PushPolicy
 from hub.sdk.readers.sql_place import SqlPlace, SqlPolicy
 from hub.sdk.readers.xml_check import BodyCheck
 from hub_channel_eagle_eye.codes import CodeTables, Device
@@ -154,7 +155,26 @@ class DatabaseSource(_Strict):
         return self
 
 
-Source = Annotated[HttpSource | DatabaseSource | FilesSource, Field(discriminator="kind")]
+class PushSource(_Strict):
+    """Ratings that their platform pushes to the hub: XML, encrypted with SM4, in base64.
+
+    Attributes:
+        secret: Name of the secret of which both sides make the key, by MD5.
+        key_form: ``digest``: the key is the 16 bytes of the MD5; ``hex16``: the first 16 characters of its hexadecimal form.
+        mode: ``ecb``, or ``cbc`` with the initial value as the first block.
+        signature: What proves the sender besides (Standard Webhooks); null where it cannot sign: then the encryption is the only proof.
+        max_body_bytes: Of one push.
+    """
+
+    kind: Literal["push"]
+    secret: SecretName
+    key_form: Literal["digest", "hex16"] = "digest"
+    mode: Literal["ecb", "cbc"] = "ecb"
+    signature: PushPolicy | None = None
+    max_body_bytes: int = Field(default=2 * 2**20, ge=1_024, le=64 * 2**20)
+
+
+Source = Annotated[HttpSource | DatabaseSource | FilesSource | PushSource, Field(discriminator="kind")]
 
 
 class EagleEyeSettings(ChannelSettings):

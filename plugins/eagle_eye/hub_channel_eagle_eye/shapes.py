@@ -13,17 +13,16 @@ class Shape(StrEnum):
     """One shape of record that an eagle-eye's sources send."""
 
     CASE = "case"  # a case as JSON
-    RATING = "rating"  # a rating as JSON
+    RATING = "rating"  # a rating as JSON, also one that was pushed as XML
     EVENT = "event"  # a monitor event as JSON
     EXCHANGE = "exchange"  # a row of the exchange table, with XML in it
     SUPERVISION = "supervision"  # a row of the supervision table, with XML in it
     STEP = "step"  # a row of a sheet of process events
-    PUSHED = "pushed"  # a rating as XML, that was pushed
 
     @property
     def media_type(self) -> str:
         """Of a record of this shape, but for a sheet's: that one's reader names file, sheet and row."""
-        return f"{'application/xml' if self is Shape.PUSHED else _JSON}; says={self}"
+        return f"{_JSON}; says={self}"
 
 
 _BY_NAME = {str(shape): shape for shape in Shape}
