@@ -52,7 +52,7 @@ class Fields:
     ) -> None:
         self._values = values
         self._zone = zone
-        self._names = names or {}
+        self._names = names if names is not None else {}
         self._at = at
 
     def __contains__(self, name: str) -> bool:

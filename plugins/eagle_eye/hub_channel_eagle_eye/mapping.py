@@ -49,7 +49,7 @@ class EagleEyeMapping:
     ) -> None:
         self._zone = zone
         self._tables = tables
-        self._names = dict(names)
+        self._names = names
         self._check = check
         self._readers: Mapping[Shape, Reading] = {
             Shape.CASE: self._case,

@@ -15,6 +15,7 @@ from hub.sdk.readers.sql_place import SqlPlace, SqlPolicy
 from hub.sdk.readers.xml_check import BodyCheck
 from hub_channel_eagle_eye.codes import CodeTables, Device
 from hub_channel_eagle_eye.columns import ALIASES
+from hub_channel_eagle_eye.names import FIELDS
 
 PAGING = frozenset({"pageNum", "pageSize", "updateStart", "updateEnd"})
 
@@ -191,3 +192,13 @@ class EagleEyeSettings(ChannelSettings):
     devices: tuple[Device, ...] = ()
     codes: CodeTables = CodeTables()
     names: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("names")
+    @classmethod
+    def _are_fields(cls, value: dict[str, str]) -> dict[str, str]:
+        unknown = sorted(set(value) - FIELDS)
+        if unknown:
+            raise ValueError(
+                f"no fields of this channel: {', '.join(unknown)}; its README lists those that it knows"
+            )
+        return value

@@ -13,6 +13,7 @@ from hub.pipeline.collect import Source
 from hub.sdk import RawRecord
 from hub.sdk.readers.sql_place import SqlPolicy
 from hub.sdk.readers.xml_check import BodyCheck
+from hub.store import quarantine
 from hub.testing.factories import channel_context
 from hub.testing.reading import Reader
 from hub.testing.views import SqlViewContract, ViewSource
@@ -190,6 +191,23 @@ def test_a_message_that_cannot_be_read_is_set_aside_and_no_other(tables, collect
     assert collected()["exchange"] == Counts(collected=5, stored=1, quarantined=4)
     found = rows(deps, "SELECT code FROM quarantine ORDER BY code")
     assert found == [("field_invalid",), ("record_unreadable",), ("value_unmapped",), ("value_unmapped",)]
+
+
+def test_a_message_whose_case_has_another_name_here_is_replayed_once_the_settings_say_so(
+    tables, collected, channel, deps, clock
+):
+    tables.message("20", bjbh=CASE, id="1", tacheName="受理")
+    assert collected()["exchange"] == Counts(collected=1, quarantined=1)
+    mended = EagleEyeChannel(
+        channel.settings.model_copy(update={"names": {"internalNo": "bjbh"}}), channel.ctx
+    )
+    with deps.store.begin() as connection:
+        quarantine.replay(connection, clock.now())
+    normalize.run(deps, {"eye": Source(mended, "eye", "eagle_eye 0")})
+    mended.close()
+
+    assert rows(deps, "SELECT case_no, parts FROM service_case") == [(CASE, 1)]
+    assert rows(deps, "SELECT source_no FROM case_part") == [(f"20-{CASE}-1",)]
 
 
 def test_messages_that_are_no_matter_of_cases_are_passed_over_and_counted_in_the_log(

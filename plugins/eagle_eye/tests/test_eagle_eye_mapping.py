@@ -26,10 +26,11 @@ from hub.model.rating import Rating
 from hub.sdk import RawRecord
 from hub_channel_eagle_eye.codes import SCALES, CodeTables, Device, Tables
 from hub_channel_eagle_eye.mapping import EagleEyeMapping
+from hub_channel_eagle_eye.names import FIELDS
 from hub_channel_eagle_eye.process_events import ProcessEvents
 from hub_channel_eagle_eye.settings import EagleEyeSettings, HttpSource
 from hub_channel_eagle_eye.shapes import Shape, shape_of
-from plugins.eagle_eye.tests.test_eagle_eye_contract import MAPPING
+from plugins.eagle_eye.tests.test_eagle_eye_contract import DEVICES, MAPPING, SAMPLES
 
 CASE = {
     "internalNo": "411521230620000187",
@@ -324,6 +325,45 @@ def test_a_field_that_the_source_calls_otherwise_is_read_by_its_name_there():
     found = case(by, sxmc="不动产转移登记", processes=[{"id": "1", "hjmc": "受理"}])
 
     assert (found.item_name, found.steps[0].name) == ("不动产转移登记", "受理")
+
+
+class Asked(dict[str, str]):
+    """Names that remember which fields were asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.fields: set[str] = set()
+
+    def get(self, name, default=None):
+        self.fields.add(name)
+        return default
+
+
+def test_the_fields_that_settings_may_name_are_those_that_are_read():
+    asked = Asked()
+    tables = Tables.of(CodeTables(), DEVICES)
+    reading = EagleEyeMapping(COUNTY_ZONE, tables, asked, ProcessEvents(COUNTY_ZONE, tables).said)
+    folders = {
+        "cases": Shape.CASE,
+        "ratings": Shape.RATING,
+        "events": Shape.EVENT,
+        "exchange": Shape.EXCHANGE,
+    }
+    for folder, shape in {**folders, "supervision": Shape.SUPERVISION}.items():
+        for path in (SAMPLES / folder).glob("*.json"):
+            if path.with_suffix(".demands.json").exists():
+                record = RawRecord("n", path.read_bytes(), media_type=shape.media_type)
+                reading.said(record)
+                if shape in (Shape.CASE, Shape.RATING, Shape.EVENT):
+                    reading.landed(shape, record.body)
+
+    assert asked.fields == FIELDS
+
+
+def test_a_field_that_is_read_nowhere_is_refused_in_the_settings():
+    given = {"source": {"kind": "http", "base_url": "http://eye.example"}}
+    with pytest.raises(ValidationError, match="no fields of this channel: bjbh"):
+        EagleEyeSettings.model_validate({**given, "names": {"bjbh": "internalNo"}})
 
 
 def test_the_case_that_was_written_last_holds_by_its_time_of_update():
