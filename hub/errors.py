@@ -66,6 +66,10 @@ class Code(StrEnum):
     FILE_REFUSED = "file_refused"
     FILE_WAITING = "file_waiting"
     SHEET_HEADER = "sheet_header"
+    # a push: the one who sent it must send it otherwise, or not at all
+    PUSH_KEY_REUSED = "push_key_reused"
+    PUSH_MEDIA_TYPE = "push_media_type"
+    PUSH_TIMEOUT = "push_timeout"
     # one record: set it aside, go on
     KEY_MISSING = "key_missing"
     KEY_INVALID = "key_invalid"

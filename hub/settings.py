@@ -82,6 +82,36 @@ class ServeSettings(Section):
     )
 
 
+class ApiSettings(Section):
+    """The inbound door of `hub serve`, to which sources push their records; closed until it has a port."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on. TLS is the reverse proxy's: the door itself speaks plain HTTP.",
+    )
+    port: int | None = Field(
+        default=None, ge=0, le=65_535, description="Port, 0 for any; unset: no door, nothing is received."
+    )
+    concurrency: int = Field(
+        default=4, ge=1, le=32, description="Pushes that are proven and landed at once; others wait."
+    )
+    max_body_bytes: int = Field(
+        default=8 << 20, ge=1_024, le=64 << 20, description="Largest body of one push; a larger one gets 413."
+    )
+    max_records: int = Field(
+        default=2_000, ge=1, le=20_000, description="Most records of one push; more get 413."
+    )
+    body_timeout_s: float = Field(
+        default=30.0, gt=0, le=600, description="Longest time that a body may take to arrive; then 408."
+    )
+    rate_per_s: float = Field(
+        default=20.0,
+        gt=0,
+        description="Proven pushes a second for each channel, all processes together; more get 429.",
+    )
+    burst: int = Field(default=100, ge=1, description="Pushes that may come at once after a pause.")
+
+
 class HubSettings(Section):
     """Everything that hub.yaml, the environment and the command line may set."""
 
@@ -116,6 +146,7 @@ class HubSettings(Section):
     evaluate: EvaluateSettings = EvaluateSettings()
     delivery: DeliverySettings = DeliverySettings()
     serve: ServeSettings = ServeSettings()
+    api: ApiSettings = ApiSettings()
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least that is logged, on stderr."
     )

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from docs._generate.fields import Row, rows_of, summary_of, table
 from hub.sdk import Channel, PositionKind
 from hub.settings import (
+    ApiSettings,
     ChannelConfig,
     CountySettings,
     DeliverySettings,
@@ -23,6 +24,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "evaluate": EvaluateSettings,
     "delivery": DeliverySettings,
     "serve": ServeSettings,
+    "api": ApiSettings,
 }
 
 

@@ -30,6 +30,19 @@ class Step(StrEnum):
     REPLY = "reply"
 
 
+class Logged(StrEnum):
+    """What a run may be of: the steps, and receiving, which a source begins."""
+
+    COLLECT = "collect"
+    RECEIVE = "receive"
+    NORMALIZE = "normalize"
+    EVALUATE = "evaluate"
+    TRIAGE = "triage"
+    DISPATCH = "dispatch"
+    DELIVER = "deliver"
+    REPLY = "reply"
+
+
 def register(app: typer.Typer) -> None:
     """Adds the group."""
     group = typer.Typer(no_args_is_help=True)
@@ -44,7 +57,7 @@ def list_runs(
     channel: Annotated[
         str | None, typer.Option("--channel", metavar="NAME", help="Only this channel's.")
     ] = None,
-    step: Annotated[Step | None, typer.Option("--step", help="Only this step's.")] = None,
+    step: Annotated[Logged | None, typer.Option("--step", help="Only this step's.")] = None,
     limit: Limit = 20,
 ) -> None:
     """List the latest runs."""

@@ -22,7 +22,7 @@ Series = tuple[tuple[str, ...], Any]
 Rows = dict[str, list[Series]]
 """Metric name -> (label values, value); a summary's value is (count, sum), a histogram's (buckets, sum)."""
 
-Extra = Callable[[], Mapping[str, Sequence[tuple[tuple[str, ...], float]]]]
+Extra = Callable[[], Mapping[str, Sequence[Series]]]
 
 _OUTCOMES = ("stored", "duplicate", "quarantined", "pending")
 
@@ -34,7 +34,7 @@ class HubCollector:
         extra: Further metrics of this process by name, such as the scheduler's; each must stand in the catalog.
     """
 
-    def __init__(self, hub: Hub, extra: Extra | None = None) -> None:
+    def __init__(self, hub: Hub, *extra: Extra) -> None:
         self._hub = hub
         self._extra = extra
         self._reader: FigureReader | None = None
@@ -75,8 +75,8 @@ class HubCollector:
                 self._hub.log.warning("metrics_without_database", code=str(exc.code), message=exc.message)
         self._up = up == 1.0
         rows["hub_database_up"] = [((), up)]
-        if self._extra is not None:
-            rows.update({name: list(series) for name, series in self._extra().items()})
+        for more in self._extra:
+            rows.update({name: list(series) for name, series in more().items()})
         return rows
 
     def _figures(self) -> Figures:
@@ -155,10 +155,12 @@ def _of_runs(figures: Figures) -> Rows:
             ended[step, instance, state] = ended.get((step, instance, state), 0.0) + runs
             count, total = took.get((step, instance), (0.0, 0.0))
             took[step, instance] = (count + runs, total + seconds)
-        if step != "collect":
+        if step not in ("collect", "receive"):
             continue
         before = records.get(instance, [0.0] * len(counted))
         records[instance] = [one + more for one, more in zip(before, counted, strict=True)]
+        if step == "receive":  # what a source pushes says nothing of whether it can be collected
+            continue
         began[instance, stream] = max(began.get((instance, stream), 0.0), start)
         if state == "done":
             succeeded[instance, stream] = max(succeeded.get((instance, stream), 0.0), end)

@@ -1,6 +1,13 @@
 """What plugins bring: found, loaded and called so that a broken one never silences the others (design decision 3)."""
 
-from hub.plugins.calls import DEFAULT_CALL_TIMEOUT_S, guard, guarded_pages, normalize_batch
+from hub.plugins.calls import (
+    DEFAULT_CALL_TIMEOUT_S,
+    guard,
+    guarded_pages,
+    guarded_receive,
+    normalize_batch,
+    offers_receive,
+)
 from hub.plugins.checks import channel_faults, notifier_faults, rule_faults
 from hub.plugins.entries import (
     BrokenPlugin,
@@ -29,9 +36,11 @@ __all__ = [
     "channel_faults",
     "guard",
     "guarded_pages",
+    "guarded_receive",
     "installed_plugins",
     "load_plugins",
     "normalize_batch",
     "notifier_faults",
+    "offers_receive",
     "rule_faults",
 ]

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar, cast
 from hub.errors import Code, HubError, PluginError, RecordRejected, SourceUnavailable
 from hub.model.demand import Demand
 from hub.model.observation import Observation
-from hub.sdk.channel import Channel, Page, RawRecord, Stream, Window
+from hub.sdk.channel import Channel, Page, PushRequest, RawRecord, Stream, Window
 
 ResultT = TypeVar("ResultT")
 
@@ -202,14 +202,37 @@ def _check_page(page: object, what: str) -> None:
             f"{what}: gave a {type(page).__name__} (expected a hub.sdk.Page); mend the channel's pages()",
             code=Code.PLUGIN_FAILED,
         )
-    records: Sequence[object] = page.records
+    _check_records(page.records, f"{what}: page {page.number}", "pages")
+
+
+def _check_records(records: Sequence[object], where: str, method: str) -> None:
     for index, record in enumerate(records):
         if not isinstance(record, RawRecord) or (record.source_no is None and record.problem is None):
             raise PluginError(
-                f"{what}: page {page.number}, record {index} is a {type(record).__name__} without a source_no "
-                "(expected a hub.sdk.RawRecord with source_no or problem); mend the channel's pages()",
+                f"{where}, record {index} is a {type(record).__name__} without a source_no "
+                f"(expected a hub.sdk.RawRecord with source_no or problem); mend the channel's {method}()",
                 code=Code.PLUGIN_FAILED,
             )
+
+
+def offers_receive(channel: type[Channel[Any]]) -> bool:
+    """Whether the class brings a `Channel.receive` of its own."""
+    return channel.receive is not Channel.receive
+
+
+def guarded_receive(
+    channel: Channel[Any], request: PushRequest, *, timeout_s: float
+) -> tuple[RawRecord, ...]:
+    """`Channel.receive` behind `guard`: the records of a push that is proven, or one of the hub's own errors.
+
+    Raises:
+        SignatureInvalid, SourceContractError, ConfigError: As the channel says.
+        SourceUnavailable, PluginError: As `guard`.
+    """
+    what = f"channel {channel.name} (instance {channel.ctx.instance}): receive"
+    records = guard(lambda: tuple(channel.receive(request)), timeout_s=timeout_s, what=what)
+    _check_records(records, what, "receive")
+    return records
 
 
 def normalize_batch(

@@ -21,7 +21,7 @@ from hub.pipeline import collect, normalize
 from hub.pipeline.collect import CollectDeps, Progress, Source, Span, Stop
 from hub.pipeline.deps import PipelineDeps
 from hub.pipeline.intake import Intake
-from hub.plugins import PluginSet, load_plugins
+from hub.plugins import PluginSet, load_plugins, offers_receive
 from hub.runtime import logs
 from hub.runtime.config import Loaded, fault
 from hub.runtime.keys import open_keys
@@ -40,7 +40,9 @@ from hub.store.numbers import Numbers
 
 if TYPE_CHECKING:
     from hub.pipeline.deliver import DeliverDeps, Deliverer
+    from hub.pipeline.receive import Received
     from hub.pipeline.reply import ReplyDeps
+    from hub.sdk.channel import PushRequest
     from hub.store.private import PrivateServer
 
 _THRESHOLD = (50_000, 20, 20)
@@ -93,7 +95,10 @@ class Hub:
         """The database: the one that is configured, or the private server, started where none runs."""
         # A collecting channel holds three connections at most: its stream's lock, a page, a block of numbers. They are
         # opened when they are needed, so that a command with one thread opens one.
+        # A push holds two: its transaction, a block of numbers.
         pool_size = 4 + 3 * len(self.settings.channels)
+        if self.settings.api.port is not None:
+            pool_size += 2 * self.settings.api.concurrency
         if self.settings.database_url is not None:
             return Store(self.settings.database_url.get_secret_value(), pool_size=pool_size)
         from hub.store.private import PrivateServer
@@ -299,6 +304,47 @@ class Hub:
             return [self._told(report) for report in reports]
         finally:
             self._let_go([source])
+
+    def receives(self, instance: str) -> bool:
+        """Whether a configured channel of that name is enabled and takes pushes."""
+        configured = self.settings.channels.get(instance)
+        if configured is None or not configured.enabled:
+            return False
+        try:
+            return offers_receive(self.plugins.channel(configured.channel).cls)
+        except HubError:
+            return True  # it may well: whoever pushes to it must not think that there is nobody
+
+    def receive(self, instance: str, request: PushRequest, key: str | None = None) -> Received:
+        """Takes a push in; see `hub.pipeline.receive`.
+
+        Args:
+            key: The sender's own id of the push: under one key a push has its effect once.
+
+        Raises:
+            SignatureInvalid, SourceContractError, StateConflict: The push is not acceptable as it is.
+            SourceUnavailable: More come than the door lets in (code ``source_rate_limited``); ``retry_after_s`` says when to come.
+            StoreError, ConfigError: It is our fault; the same push may come again later.
+        """
+        from hub.pipeline import receive
+
+        self.renew_keys()
+        settings = self.settings.api
+        source = self.source(instance)
+        try:
+            pushed = receive.prove(source, request, key, max_records=settings.max_records)
+            # After the proof, so that nobody else can use up what is the source's.
+            wait_s = self.gate.take_now(
+                f"push:{instance}", rate_per_s=settings.rate_per_s, burst=settings.burst
+            )
+            if wait_s > 0:
+                raise receive.too_many(instance, wait_s)
+            received = receive.run(self.collect_deps, source, pushed)
+        finally:
+            self._let_go([source])
+        if received.report.run_id is not None:
+            self._told(received.report)
+        return received
 
     def normalize(self) -> Report:
         """Normalizes what waits; see `hub.pipeline.normalize`."""

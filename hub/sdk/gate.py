@@ -117,6 +117,12 @@ def _place(state: GateState, now: float, rate_per_s: float | None, burst: int) -
     return replace(state, next_at=next_at + spacing), at - now
 
 
+def take_now(state: GateState, now: float, *, rate_per_s: float, burst: int) -> Admission:
+    """Takes a place that is free now, or none: whoever comes to us is told when to come again, and nothing is kept for them."""
+    taken, wait_s = _place(state, now, rate_per_s, burst)
+    return Admission(taken) if wait_s <= 0 else Admission(state, wait_s=wait_s)
+
+
 def hold(state: GateState, now: float, seconds: float) -> GateState:
     """Nobody calls for that many seconds, at most a day."""
     until = now + min(max(seconds, 0.0), LONGEST_HOLD_S)

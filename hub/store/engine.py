@@ -18,6 +18,7 @@ from hub.errors import Code, ConfigError, HubError, StoreError, StoreUnavailable
 # Half a character (a lone surrogate) fails on its way into the driver, before the database sees it.
 _OF_DATABASE = (DBAPIError, psycopg.Error, UnicodeEncodeError, PoolTimeout)
 _FULL = ("53100", "53200", "58030")  # disk_full, out_of_memory, io_error
+_IN_THE_WAY = ("55P03", "40P01", "40001")  # lock_not_available, deadlock_detected, serialization_failure
 _PASSWORD = ("28P01", "28000")
 _NO_DATABASE = re.compile(r'database "[^"]*" does not exist')
 _ADDRESS = "postgresql://user@host:5432/name"
@@ -62,6 +63,19 @@ class Store:
                 yield connection
         except _OF_DATABASE as exc:
             raise explain(exc) from None  # the driver's own text may quote a row's values
+
+    @contextmanager
+    def part(self, connection: Connection) -> Iterator[None]:
+        """A part of a transaction that may fail by itself: what it did is undone, and the transaction goes on.
+
+        Raises:
+            StoreError: As `begin`; after StoreUnavailable the transaction is lost as a whole.
+        """
+        try:
+            with connection.begin_nested():
+                yield
+        except _OF_DATABASE as exc:
+            raise explain(exc) from None
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -151,6 +165,12 @@ def explain(exc: DBAPIError | psycopg.Error | UnicodeEncodeError | PoolTimeout) 
             f"a value cannot be stored as it is ({sqlstate or 'NUL, half a character or out of range'}); the record is set aside with its bytes; "
             "look at it with `hub quarantine show` and mend the channel's mapping",
             code=Code.VALUE_UNSTORABLE,
+        )
+    if sqlstate in _IN_THE_WAY:
+        return StoreUnavailable(
+            f"another process was at work on the same rows ({sqlstate}; expected a moment's wait); nothing of this step was kept; "
+            "try again shortly",
+            code=Code.STREAM_BUSY,
         )
     if sqlstate in _FULL:
         return StoreError(

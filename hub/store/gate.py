@@ -39,6 +39,20 @@ class StoreGate:
             raise gate.circuit_open(source, admission.refused_s)
         return admission.wait_s
 
+    def take_now(self, source: str, *, rate_per_s: float, burst: int) -> float:
+        """For those who come to us: 0.0 where a place was free and is taken, else the seconds after which one will be.
+
+        Whoever must come again has taken nothing, so that coming too often makes nobody's wait longer.
+        """
+        decided: list[gate.Admission] = []
+
+        def decide(state: GateState, now: float) -> GateState:
+            decided.append(gate.take_now(state, now, rate_per_s=rate_per_s, burst=burst))
+            return decided[-1].state
+
+        self._change(source, decide)
+        return decided[-1].wait_s
+
     def hold(self, source: str, seconds: float) -> None:
         """See `hub.sdk.context.SourceGate.hold`."""
         self._change(source, lambda state, now: gate.hold(state, now, seconds))

@@ -183,12 +183,12 @@ def records_of(connection: Connection, run_id: int) -> Counts:
 
 
 def totals_by_instance(connection: Connection, since_run: int = 0) -> dict[str, Counts]:
-    """The four outcomes of each instance over all its collecting runs after ``since_run``."""
+    """The four outcomes of each instance over all runs after ``since_run`` that brought records, collected or pushed."""
     rows = connection.execute(
         text(
             "SELECT instance, sum(collected)::bigint collected, sum(stored)::bigint stored, sum(duplicate)::bigint duplicate, "
             "sum(quarantined)::bigint quarantined, sum(pending)::bigint pending FROM run "
-            "WHERE step = 'collect' AND run_id > :since GROUP BY instance ORDER BY instance"
+            "WHERE step IN ('collect', 'receive') AND run_id > :since GROUP BY instance ORDER BY instance"
         ),
         {"since": since_run},
     )

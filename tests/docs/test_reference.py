@@ -20,7 +20,6 @@ COMMANDS = [name for name, _ in commands.commands()]
 # Codes that no test names, each with its reason.
 UNPROVEN = {
     "CALENDAR_GAP": "no step ends with it: an order's deadline is provisional instead",
-    "STREAM_BUSY": "only a backfill by Airflow beside another collector ends with it",
 }
 
 

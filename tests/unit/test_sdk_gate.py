@@ -164,3 +164,33 @@ def test_a_clock_that_was_set_back_does_not_lock_the_source_for_ever():
     state = GateState(next_at=1e9, hold_until=1e9)
     admission = gate.admit(state, 100.0, rate_per_s=1.0, burst=1, breaker=BREAKER)
     assert admission.wait_s <= gate.LONGEST_HOLD_S
+
+
+# --- for those who come to us --------------------------------------------------------------------------------------
+
+
+def test_whoever_comes_while_a_place_is_free_takes_it_and_whoever_must_wait_takes_none():
+    state = GateState()
+    waits = []
+    for _ in range(10):
+        decided = gate.take_now(state, 100.0, rate_per_s=2.0, burst=3)
+        waits.append(decided.wait_s)
+        state = decided.state
+
+    assert waits == [0.0] * 3 + [0.5] * 7
+    assert gate.take_now(state, 100.5, rate_per_s=2.0, burst=3).wait_s == 0.0
+
+
+@given(st.lists(st.floats(0, 5), max_size=60), st.integers(1, 5), st.sampled_from([0.5, 1.0, 4.0]))
+def test_never_more_are_let_in_than_rate_and_burst_allow(pauses, burst, rate):
+    state, now, let_in = GateState(), 1_000.0, []
+    for pause in pauses:
+        now += pause
+        decided = gate.take_now(state, now, rate_per_s=rate, burst=burst)
+        state = decided.state
+        if not decided.wait_s:
+            let_in.append(now)
+
+    for index, first in enumerate(let_in):
+        for count, last in enumerate(let_in[index:], start=1):
+            assert count <= burst + (last - first) * rate + 1e-6

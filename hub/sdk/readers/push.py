@@ -41,7 +41,9 @@ class PushPolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    secrets: tuple[SecretName, ...] = Field(min_length=1, max_length=4)
+    secrets: tuple[SecretName, ...] = Field(
+        min_length=1, max_length=4, description="Each the name of a secret, not its value."
+    )
     labels: tuple[Literal["v1", "v1sm3"], ...] = Field(default=("v1",), min_length=1)
     tolerance_s: float = Field(default=TOLERANCE_S, gt=0, le=3_600)
     max_body_bytes: int = Field(default=2 * 2**20, ge=1_024, le=64 * 2**20)
@@ -68,8 +70,8 @@ class PushReader:
 
         Raises:
             SignatureInvalid: Not signed, wrongly signed, too old or from the future: answer 401.
-            SourceContractError: Too large (``page_too_large``: 413), compressed (``page_encoding``), another method or media type
-                (``page_shape``: 415), no JSON (``page_not_json``, ``page_html``), no list at ``at`` (``page_shape``): answer 4xx.
+            SourceContractError: Too large (``page_too_large``: 413), compressed (``page_encoding``: 415), another method
+                (``page_shape``) or media type (``push_media_type``: 415), no JSON (``page_not_json``, ``page_html``), no list at ``at`` (``page_shape``): answer 4xx.
             ConfigError: A secret is missing or none.
         """
         return json_records(self.proven(request), path=at, total_path=None, envelope=None)
@@ -127,7 +129,7 @@ class PushReader:
             )
         if media_type not in policy.media_types:
             self._refuse(
-                Code.PAGE_SHAPE,
+                Code.PUSH_MEDIA_TYPE,
                 f"a media type of {len(media_type)} characters that is none of {', '.join(policy.media_types)}",
                 "correct Content-Type at the sender",
             )
@@ -144,5 +146,9 @@ class PushReader:
 
 
 def idempotency_key(request: PushRequest) -> str | None:
-    """The sender's own id of this push, the same for every repeat; to be believed once `PushReader.proven` was passed."""
-    return next((value for name, value in request.headers.items() if name.lower() == HEADER_ID), None)
+    """The sender's own id of this push, the same for every repeat; to be believed once the channel has proven the push.
+
+    ``webhook-id``, which is signed; where there is none, ``Idempotency-Key``, for sources that sign in their own way.
+    """
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return headers.get(HEADER_ID) or headers.get("idempotency-key") or None
