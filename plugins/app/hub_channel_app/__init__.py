@@ -1,0 +1,1 @@
+"""The channel of the county's mobile app and mini-programs."""
