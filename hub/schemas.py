@@ -1,4 +1,4 @@
-"""Generates `schemas/`: what the hub emits (serialization) and what it accepts (validation), as JSON Schema.
+"""Generates `schemas/`: what the hub emits (serialization) and what it accepts (validation), as JSON Schema; its doors as OpenAPI.
 
 ``python -m hub.schemas`` writes them; ``--check`` compares them with the models and changes nothing.
 """
@@ -66,11 +66,25 @@ def _zone_times(node: Any) -> None:
             _zone_times(value)
 
 
+def documents() -> dict[str, dict[str, Any]]:
+    """File name -> what stands in it."""
+    from hub.api import openapi
+
+    return {
+        **{f"{name}.schema.json": schema_of(*described) for name, described in models().items()},
+        "inbound.openapi.json": openapi.document(),
+    }
+
+
 def stale(folder: Path = FOLDER) -> list[str]:
     """The files that do not say what the models say, compared as parsed JSON; also files that no model stands behind."""
-    wanted = {f"{name}.schema.json": schema_of(*described) for name, described in models().items()}
-    wrong = [name for name, schema in wanted.items() if _read(folder / name) != schema]
-    return sorted(wrong + [file.name for file in folder.glob("*.schema.json") if file.name not in wanted])
+    wanted = documents()
+    wrong = [name for name, document in wanted.items() if _read(folder / name) != document]
+    return sorted(wrong + [file.name for file in _generated(folder) if file.name not in wanted])
+
+
+def _generated(folder: Path) -> list[Path]:
+    return [*folder.glob("*.schema.json"), *folder.glob("*.openapi.json")]
 
 
 def _read(file: Path) -> Any:
@@ -83,16 +97,14 @@ def _read(file: Path) -> Any:
 def write(folder: Path = FOLDER) -> list[str]:
     """Writes every schema anew and removes those of models that are gone; returns the names of the files."""
     folder.mkdir(exist_ok=True)
-    names = []
-    for name, described in models().items():
-        file = folder / f"{name}.schema.json"
-        document = json.dumps(schema_of(*described), ensure_ascii=False, indent=2, sort_keys=True)
-        file.write_text(document + "\n", encoding="utf-8")
-        names.append(file.name)
-    for file in folder.glob("*.schema.json"):
-        if file.name not in names:
+    wanted = documents()
+    for name, document in wanted.items():
+        text = json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True)
+        (folder / name).write_text(text + "\n", encoding="utf-8")
+    for file in _generated(folder):
+        if file.name not in wanted:
             file.unlink()
-    return names
+    return list(wanted)
 
 
 def main(argv: list[str]) -> int:

@@ -6,8 +6,9 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self, TypeVar
 
@@ -17,9 +18,11 @@ from hub.cli.boundary import INTERRUPTED
 from hub.cli.door import Door, door_of
 
 if TYPE_CHECKING:
+    from hub.api.door import InboundDoor
     from hub.metrics.server import OperatorServer
     from hub.runtime.config import Loaded
     from hub.runtime.hub import Hub
+    from hub.scheduler import Scheduler
 
 T = TypeVar("T")
 
@@ -49,7 +52,8 @@ def serve(
 ) -> None:
     """Collect, warn, dispatch and deliver until SIGTERM or Ctrl-C; a second one ends at once.
 
-    Each channel is collected at its own pace (`every_s`). Several may run side by side on one database.
+    Each channel is collected at its own pace (`every_s`). With `api.port` set, sources may push their records too. Several may run
+    side by side on one database.
     """
     door = door_of(ctx)
     loaded = _settings(door, {"serve.host": host, "serve.port": port})
@@ -60,31 +64,52 @@ def serve(
     from hub.runtime.hub import Hub
     from hub.scheduler import Scheduler
 
-    with _Signals() as signals, Hub(loaded) as hub:
+    with _Signals() as signals, Hub(loaded) as hub, ExitStack() as bound:
         scheduler = Scheduler(hub)
         scheduler.require_channels()
         if not _reach_database(hub, signals, wait=wait):
             return
+        # Bound before the first page is read: a port that is taken ends this process before it has done anything.
+        inbound = _inbound(hub, scheduler)
+        for each in inbound:
+            bound.callback(each.stop)
         pages = {
-            "/metrics": HubCollector(hub, scheduler.metrics).page,
-            "/healthz": Health(hub, scheduler.parts).page,
+            "/metrics": HubCollector(
+                hub, scheduler.metrics, *(each.figures.metrics for each in inbound)
+            ).page,
+            "/healthz": Health(hub, scheduler.parts, *(each.part for each in inbound)).page,
         }
         settings = loaded.settings.serve
-        # Bound before the first page is read: a port that is taken ends this process before it has done anything.
         server = OperatorServer(settings.host, settings.port, pages, setting="serve.port")
-        try:
-            scheduler.start()
-            server.start()
-            names = [name for name, channel in sorted(loaded.settings.channels.items()) if channel.enabled]
-            _announce(door, server, f"serves {', '.join(names)}", channels=names)
-            signals.wait()
-            hub.log.info("stopping")
-            left = signals.until_done(scheduler.stop)
-            hub.log.info("stopped", left_behind=left)
-        finally:
-            server.stop()
+        bound.callback(server.stop)
+        scheduler.start()
+        server.start()
+        for each in inbound:
+            each.start()
+        names = [name for name, channel in sorted(loaded.settings.channels.items()) if channel.enabled]
+        _announce(door, server, f"serves {', '.join(names)}", inbound, channels=names)
+        signals.wait()
+        hub.log.info("stopping")
+        left = signals.until_done(lambda: _stop(scheduler, inbound))
+        hub.log.info("stopped", left_behind=left)
+        bound.close()
         if left:
             _leave(hub)
+
+
+def _inbound(hub: Hub, scheduler: Scheduler) -> list[InboundDoor]:
+    """The door to which sources push, where the settings give it a port; bound, not yet open."""
+    if hub.settings.api.port is None:
+        return []
+    from hub.api.door import InboundDoor
+
+    return [InboundDoor(hub, lambda received: scheduler.wake_chain())]
+
+
+def _stop(scheduler: Scheduler, inbound: Sequence[InboundDoor]) -> list[str]:
+    """Ends the door, then every loop; names what was still at work when the time was over."""
+    left = [f"door {each.port}" for each in inbound if not each.stop()]
+    return left + scheduler.stop()
 
 
 def exporter(
@@ -164,13 +189,18 @@ def _reach_database(hub: Hub, signals: _Signals, *, wait: bool) -> bool:
             return False
 
 
-def _announce(door: Door, server: OperatorServer, does: str, **more: Any) -> None:
+def _announce(
+    door: Door, server: OperatorServer, does: str, inbound: Sequence[InboundDoor] = (), **more: Any
+) -> None:
     from hub.cli import out
 
     document = {"url": server.url, "port": server.port, "pid": os.getpid(), **more}
+    for each in inbound:
+        document["api_url"] = each.url
+    takes = "".join(f"takes pushes at {each.url}/v1/channels/NAME/records; " for each in inbound)
     door.answer(
         document,
-        lambda: out.say(f"hub {does}; {server.url}/healthz and /metrics; Ctrl-C or SIGTERM ends it"),
+        lambda: out.say(f"hub {does}; {takes}{server.url}/healthz and /metrics; Ctrl-C or SIGTERM ends it"),
     )
     sys.stdout.flush()
 

@@ -122,6 +122,27 @@ METRICS: tuple[Metric, ...] = (
         "Collected records by what has become of them: stored, duplicate, quarantined, pending. Their sum is the number collected.",
     ),
     Metric(
+        "hub_push_requests_total",
+        C,
+        ("instance", "status"),
+        "`hub serve` with a door only: requests that it has answered, by HTTP status; without an instance where none of that name "
+        "takes pushes.",
+        '`increase(hub_push_requests_total{status=~"401|409|4[12].|5.."}[15m]) > 0`: a source\'s secret, clock or records are wrong, '
+        "or the hub could not take what it sent.",
+    ),
+    Metric(
+        "hub_push_duration_seconds",
+        H,
+        ("instance",),
+        "`hub serve` with a door only: from a request's first lines to its answer.",
+    ),
+    Metric(
+        "hub_push_bytes_total",
+        C,
+        ("instance",),
+        "`hub serve` with a door only: bytes of bodies that were read.",
+    ),
+    Metric(
         "hub_circuit_open",
         G,
         ("kind", "name"),

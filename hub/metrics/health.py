@@ -25,14 +25,16 @@ class Health:
         more: Further parts of this process by name, each with ``ok``; such as the scheduler's loops.
     """
 
-    def __init__(self, hub: Hub, more: Parts | None = None) -> None:
+    def __init__(self, hub: Hub, *more: Parts) -> None:
         self._hub = hub
         self._more = more
         self._asking: BoundedCall[dict[str, Part]] | None = None
 
     def page(self, headers: Mapping[str, str]) -> Answer:
         """The page for `hub.metrics.server`."""
-        parts = {**self._database(), **(self._more() if self._more is not None else {})}
+        parts = dict(self._database())
+        for more in self._more:
+            parts.update(more())
         ok = all(part["ok"] for part in parts.values())
         return json_answer(200 if ok else 503, {"status": "ok" if ok else "failing", "parts": parts})
 

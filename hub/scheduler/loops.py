@@ -120,6 +120,10 @@ class Scheduler:
         until = self.hub.clock.monotonic() + timeout_s
         return [loop.name for loop in self.loops if not loop.join(until - self.hub.clock.monotonic())]
 
+    def wake_chain(self) -> None:
+        """Something has come in by another way than collecting: it is looked at now."""
+        self._chain.wake()
+
     def parts(self) -> Mapping[str, Mapping[str, Any]]:
         """Each loop in a few words, for `/healthz`: well while its thread lives."""
         return {

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -32,9 +33,9 @@ from tests.support.scripted import played, record
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
-def scraped(hub: Hub, **options: object) -> Samples:
+def scraped(hub: Hub, *extra: Any) -> Samples:
     """Every sample of a scrape by name and sorted labels."""
-    page = HubCollector(hub, **options).page({})  # type: ignore[arg-type]
+    page = HubCollector(hub, *extra).page({})
     assert page.status == 200
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -74,7 +75,7 @@ def test_a_county_s_day_gives_every_metric_of_the_catalog_figures_that_the_table
 ) -> None:
     with county_hub(database_url, tmp_path / "county") as (hub, _):
         run_once(hub)
-        samples = scraped(hub, extra=Scheduler(hub).metrics)
+        samples = scraped(hub, Scheduler(hub).metrics)
         store = hub.store
         assert one(samples, "hub_database_up") == 1
         assert (

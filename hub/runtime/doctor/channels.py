@@ -104,8 +104,8 @@ def _named_secrets(settings: BaseModel) -> Iterator[str]:
         value: Any = getattr(settings, field_name)
         if isinstance(value, BaseModel):
             yield from _named_secrets(value)
-        elif isinstance(value, str) and _NAMES_A_SECRET in (field.description or "").lower():
-            yield value
+        elif _NAMES_A_SECRET in (field.description or "").lower():
+            yield from [value] if isinstance(value, str) else value or ()
 
 
 def calendar(hub: Hub) -> Iterator[Finding]:

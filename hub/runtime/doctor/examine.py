@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import ConfigError
-from hub.runtime.doctor import channels, ground, work
+from hub.runtime.doctor import channels, ground, inbound, work
 from hub.runtime.doctor.database import DatabaseLook
 from hub.runtime.doctor.findings import Finding, State, checked, failed
 from hub.store.engine import Connection
@@ -74,6 +74,7 @@ def _findings(hub: Hub, live: bool, min_free_bytes: int) -> Iterator[Finding]:
     yield from checked("settings", lambda: ground.settings(hub.loaded))
     yield from checked("plugins", lambda: channels.plugins(hub))
     yield from checked("channels", lambda: channels.channels(hub))
+    yield from checked("inbound door", lambda: inbound.door(hub))
     yield from checked("calendar", lambda: channels.calendar(hub))
     database = DatabaseLook(hub)
     yield from checked("database", database.findings)

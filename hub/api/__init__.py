@@ -1,0 +1,1 @@
+"""The web doors: `hub.api.door` lets sources push their records in."""
