@@ -48,11 +48,16 @@ class Refusal:
 
 
 class Refused(Exception):
-    """Ends the handling of a request with this answer."""
+    """Ends the handling of a request with this answer.
 
-    def __init__(self, refusal: Refusal) -> None:
+    Attributes:
+        why: For our own log; says more than the answer, and nothing personal either.
+    """
+
+    def __init__(self, refusal: Refusal, why: str = "") -> None:
         super().__init__(refusal.code)
         self.refusal = refusal
+        self.why = why or refusal.message
 
 
 NOT_HERE = Refusal(

@@ -20,6 +20,7 @@ from hub.model.push import PushRefused
 from hub.plugins.calls import place_of
 from hub.sdk.channel import PushRequest
 from hub.sdk.readers.push import idempotency_key
+from hub.text.redact import without_numbers
 
 if TYPE_CHECKING:
     from hub.pipeline.receive import Received
@@ -29,6 +30,7 @@ LONGEST_KEY = 255
 # Bodies that are being read or wait for their turn, all together: beyond it the door is busy.
 BUFFERED_BYTES = 128 << 20
 MOST_REQUESTS = 256
+LONGEST_TURN_S = 30.0
 REPLAYED = "Idempotent-Replayed"
 
 OnReceived = Callable[["Received"], object]
@@ -42,6 +44,8 @@ class _Told:
     instance: str = NOBODY
     size: int = 0
     counts: dict[str, Any] = field(default_factory=dict)
+    code: str = ""
+    why: str = ""
     quiet: bool = False
 
 
@@ -66,48 +70,50 @@ class Receiving:
         self._on_received = on_received
         self._buffered = 0
         self._under_way = 0
+        self._turns: dict[str, asyncio.Semaphore] = {}
         self.closing = False
 
     @web.middleware
     async def answering(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Every answer is JSON, counted and logged; no fault ends a connection without one."""
         began = self._hub.clock.monotonic()
-        code, told = "", _Told()
+        told = _Told()
         _told.set(told)
         try:
             response = await handler(request)
         except Refused as exc:
-            code, response = str(exc.refusal.code), _refusing(exc.refusal)
+            told.code, told.why = str(exc.refusal.code), exc.why
+            response = _refusing(exc.refusal)
         except web.HTTPException as exc:  # no such path, or not this method
-            code, response = str(answers.NOT_HERE.code), _of_router(exc)
+            told.code = str(answers.NOT_HERE.code)
+            response = _of_router(exc)
         except Exception as exc:  # noqa: BLE001 - the door outlives every fault; its own text may quote a record
-            self._say("error", "push_fault", fault=type(exc).__name__, place=place_of(exc))
-            code, response = str(answers.FAULT.code), _refusing(answers.FAULT)
+            told.code, told.why = str(answers.FAULT.code), f"{type(exc).__name__} at {place_of(exc)}"
+            response = _refusing(answers.FAULT)
         response.headers["Server"] = "weisu-hub"
         if self.closing:
             response.force_close()
-        took = self._hub.clock.monotonic() - began
         if not told.quiet:
+            took = self._hub.clock.monotonic() - began
             self._figures.count(told.instance, response.status, took, told.size)
-            # Neither path nor address: a path may hold anything, and an address may be a person's.
-            self._say(
-                "info",
-                "push",
-                instance=told.instance,
-                status=response.status,
-                code=code,
-                bytes=told.size,
-                ms=round(took * 1000),
-                **told.counts,
-            )
+            self._say(told, response.status, took)
         return response
 
-    def _say(self, level: str, event: str, **fields: object) -> None:
-        """Logs a line; that the log cannot be written takes no answer from anybody."""
+    def _say(self, told: _Told, status: int, took: float) -> None:
+        """One line a request, without path and address: a path may hold anything, and an address may be a person's."""
+        level = "info" if status < 400 else "error" if status == 500 else "warning"
+        more = {"code": told.code, "message": told.why} if status >= 400 else told.counts
         try:
-            getattr(self._hub.log, level)(event, **fields)
+            getattr(self._hub.log, level)(
+                "push",
+                instance=told.instance,
+                status=status,
+                bytes=told.size,
+                ms=round(took * 1000),
+                **more,
+            )
         except (OSError, ValueError):
-            pass
+            pass  # that the log cannot be written takes no answer from anybody
 
     async def health(self, request: web.Request) -> web.Response:
         """The door is open; asks nothing of the database."""
@@ -117,7 +123,6 @@ class Receiving:
     async def records(self, request: web.Request) -> web.Response:
         """Takes a push in."""
         instance = request.match_info["instance"]
-        loop = asyncio.get_running_loop()
         if not self._hub.receives(instance):
             raise Refused(answers.NOT_HERE)
         told = _told.get()
@@ -133,7 +138,7 @@ class Receiving:
                 push = PushRequest(
                     request.method, request.raw_path, _headers(request), body, self._hub.clock.now()
                 )
-                received = await loop.run_in_executor(self._executor, self._receive, instance, push)
+                received = await self._in_turn(instance, push)
             finally:
                 self._buffered -= len(body)
         finally:
@@ -149,6 +154,20 @@ class Receiving:
             headers={REPLAYED: "true"} if received.again else None,
         )
 
+    async def _in_turn(self, instance: str, push: PushRequest) -> Received:
+        """Proven and landed by one of the threads; one channel never has them all, so that its trouble is not everybody's."""
+        turns = self._turns.setdefault(instance, asyncio.Semaphore(max(1, self._settings.concurrency // 2)))
+        try:
+            async with asyncio.timeout(LONGEST_TURN_S):
+                await turns.acquire()
+        except TimeoutError:
+            raise Refused(answers.BUSY) from None
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._executor, self._receive, instance, push)
+        finally:
+            turns.release()
+
     def _receive(self, instance: str, push: PushRequest) -> Received:
         key = idempotency_key(push)
         if key is not None and (len(key) > LONGEST_KEY or not key.isprintable()):
@@ -156,16 +175,7 @@ class Receiving:
         try:
             return self._hub.receive(instance, push, key)
         except HubError as exc:
-            refusal = refusal_of(exc)
-            self._say(
-                "warning",
-                "push_refused",
-                instance=instance,
-                status=refusal.status,
-                code=str(exc.code),
-                message=exc.message,
-            )
-            raise Refused(refusal) from exc
+            raise Refused(refusal_of(exc), without_numbers(exc.message)) from exc
 
     async def _body(self, request: web.Request) -> bytes:
         """The body, never more of it than the door lets in; what it holds is counted in ``_buffered`` for the caller to take off."""

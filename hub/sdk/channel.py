@@ -269,7 +269,20 @@ class Channel(ABC, Generic[SettingsT]):
         """
 
     def receive(self, request: PushRequest) -> Sequence[RawRecord]:
-        """The records in a pushed request; only channels that take pushes bring this."""
+        """The records in a pushed request, once it is proven to be the source's own; only channels that take pushes bring this.
+
+        They belong to the channel's first stream and stand under the same numbers and versions as those that `pages` gives, so that a
+        record that comes both ways is stored once. Nothing is remembered between two requests: a repeat is the hub's matter.
+        `hub.sdk.readers.push.PushReader` is the ready way for sources that sign by Standard Webhooks.
+
+        Args:
+            request: As it arrived; header names in any spelling, the body never unpacked, at most ``api.max_body_bytes``.
+
+        Raises:
+            SignatureInvalid: It is not proven (`hub.sdk.signing`): answered 401, without a word why.
+            SourceContractError: It is proven and no push of this source: answered 4xx with code and message; nothing is kept.
+            ConfigError: One of our own secrets or settings is missing: answered 503.
+        """
         raise _not_offered(self, "receive")
 
     def reply(self, reply: Reply) -> ReplyReceipt:

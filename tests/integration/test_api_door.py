@@ -552,6 +552,31 @@ def test_stopping_lets_those_who_are_in_finish_and_nobody_else_in(
     assert demands(store) == 1
 
 
+def test_a_channel_whose_records_are_held_up_keeps_no_other_waiting(
+    database_url: str, store: Store, tmp_path: Path
+) -> None:
+    document = app_config(tmp_path, database_url)
+    document["channels"]["second"] = document["channels"]["app"]
+    answers: list[Any] = []
+    with app_hub(document) as hub, open_door(hub) as door:
+        push(door.url, appeal(0))
+        senders = [
+            threading.Thread(target=lambda n=index: answers.append(push(door.url, appeal(n))))
+            for index in range(1, 7)
+        ]
+        with store.begin() as connection:
+            connection.exec_driver_sql("SELECT 1 FROM stream_state FOR UPDATE")
+            for sender in senders:
+                sender.start()
+            other = push(door.url, appeal(9), path="/v1/channels/second/records")
+            assert answers == []
+        for sender in senders:
+            sender.join()
+
+    assert other.status == 202
+    assert [answer.status for answer in answers] == [202] * 6
+
+
 def test_many_sources_at_once_are_all_let_in(door: InboundDoor, store: Store) -> None:
     statuses: list[int] = []
 
