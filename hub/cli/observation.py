@@ -155,7 +155,7 @@ def _lister(name: str, kind: _Kind) -> Any:
         door.answer({f"{kind.kind}s": found}, tell)
 
     list_observations.__doc__ = (
-        f"{kind.words.partition(':')[0]}, the latest received first; nothing personal is shown."
+        f"{kind.words.partition(':')[0].rstrip('.')}, the latest received first; nothing personal is shown."
     )
     return list_observations
 
