@@ -6,7 +6,6 @@ from hub.plugins.calls import (
     guarded_pages,
     guarded_receive,
     normalize_batch,
-    offers_receive,
 )
 from hub.plugins.checks import channel_faults, notifier_faults, rule_faults
 from hub.plugins.entries import (
@@ -41,6 +40,5 @@ __all__ = [
     "load_plugins",
     "normalize_batch",
     "notifier_faults",
-    "offers_receive",
     "rule_faults",
 ]

@@ -215,11 +215,6 @@ def _check_records(records: Sequence[object], where: str, method: str) -> None:
             )
 
 
-def offers_receive(channel: type[Channel[Any]]) -> bool:
-    """Whether the class brings a `Channel.receive` of its own."""
-    return channel.receive is not Channel.receive
-
-
 def guarded_receive(
     channel: Channel[Any], request: PushRequest, *, timeout_s: float
 ) -> tuple[RawRecord, ...]:

@@ -21,13 +21,14 @@ from hub.pipeline import collect, normalize
 from hub.pipeline.collect import CollectDeps, Progress, Source, Span, Stop
 from hub.pipeline.deps import PipelineDeps
 from hub.pipeline.intake import Intake
-from hub.plugins import PluginSet, load_plugins, offers_receive
+from hub.plugins import PluginSet, load_plugins
 from hub.runtime import logs
 from hub.runtime.config import Loaded, fault
 from hub.runtime.keys import open_keys
 from hub.runtime.secrets import Secrets
 from hub.runtime.sources import named_files, ready_files
 from hub.sdk.context import ChannelContext, SourceGate
+from hub.sdk.gate import LocalGate
 from hub.sdk.notify import Notifier
 from hub.seal import ChainSalt, Sealer, SearchKeys
 from hub.settings import ChannelConfig, HubSettings
@@ -64,6 +65,7 @@ class Hub:
         self._builtin = builtin
         self._server: PrivateServer | None = None
         self._channels: list[Any] = []
+        self._receives: dict[str, bool] = {}
 
     def __enter__(self) -> Hub:
         _settle_memory()
@@ -306,14 +308,19 @@ class Hub:
             self._let_go([source])
 
     def receives(self, instance: str) -> bool:
-        """Whether a configured channel of that name is enabled and takes pushes."""
+        """Whether a configured channel of that name is enabled and takes pushes; asks plugins once, and no source."""
         configured = self.settings.channels.get(instance)
         if configured is None or not configured.enabled:
             return False
-        try:
-            return offers_receive(self.plugins.channel(configured.channel).cls)
-        except HubError:
-            return True  # it may well: whoever pushes to it must not think that there is nobody
+        if instance not in self._receives:
+            try:
+                # A gate of its own: looking at settings needs no database.
+                source = self.source(instance, LocalGate(self.clock))
+                self._let_go([source])
+            except HubError:
+                return True  # it may well: whoever pushes to it must not think that there is nobody
+            self._receives[instance] = source.channel.takes_pushes()
+        return self._receives[instance]
 
     def receive(self, instance: str, request: PushRequest, key: str | None = None) -> Received:
         """Takes a push in; see `hub.pipeline.receive`.

@@ -294,6 +294,10 @@ class Channel(ABC, Generic[SettingsT]):
         """
         raise _not_offered(self, "reply")
 
+    def takes_pushes(self) -> bool:
+        """Whether this source may push; by default whether the class brings `receive`."""
+        return type(self).receive is not Channel.receive
+
     def takes_replies(self) -> bool:
         """Whether replies can be told to this source; by default whether the class brings `reply`."""
         return type(self).reply is not Channel.reply

@@ -226,8 +226,9 @@ def test_a_channel_that_takes_no_pushes_or_is_disabled_is_nobody(
     document = app_config(tmp_path, database_url)
     document["channels"]["box"] = {"channel": "portal", "settings": {"base_url": "http://127.0.0.1:9"}}
     document["channels"]["app"]["enabled"] = False
+    document["channels"]["asked"] = {"channel": "app", "settings": {"base_url": "http://127.0.0.1:9"}}
     with app_hub(document) as hub, open_door(hub) as door:
-        for instance in ("box", "app"):
+        for instance in ("box", "app", "asked"):
             refused(
                 push(door.url, appeal(1), path=f"/v1/channels/{instance}/records"), 404, "not_found", store
             )

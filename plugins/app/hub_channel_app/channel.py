@@ -62,6 +62,10 @@ class AppChannel(Channel[AppSettings]):
             self._opened.close()
             self._opened = None
 
+    def takes_pushes(self) -> bool:
+        """Where its settings name what a push must prove."""
+        return self.settings.push is not None
+
     def receive(self, request: PushRequest) -> Sequence[RawRecord]:
         """The records of ``{"records": [...]}``, signed by Standard Webhooks; see `hub.sdk.readers.push`."""
         if self.settings.push is None:
