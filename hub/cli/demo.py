@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -44,7 +45,7 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """Walk the whole way against a small simulated county: portal, mailbox, two departments.
+    """Walk the whole way against a small simulated county: a source for every channel whose plugin is installed, twelve departments.
 
     Everything runs on this machine; the county's folder is `demo` below the hub's home. A second run goes on where the first
     ended and collects only what is new. Without --once it stays up and goes on until Ctrl-C, which leaves nothing running.
@@ -66,9 +67,9 @@ def demo(
         _Stoppable(clock.wake) as stopped,
         open_demo(home, clock, seed=seed, sheet=portal_sheet, overrides=overrides) as (hub, county),
     ):
-        records, mails = county.next_batch()
+        arrived = county.next_batch()
         say(f"The simulated county stands in {home} (seed {county.seed}).")
-        say(f"New: {records} portal records, {mails} mails.")
+        say(_new(arrived))
         first = one_pass(hub, say)
         if door.as_json and once:
             out.write_json(first.document(county))
@@ -93,13 +94,18 @@ def _go_on(hub: Hub, county: SimulatedCounty, clock: Any, stopped: threading.Eve
         clock.sleep(PAUSE_S)
         if stopped.is_set():
             break
-        records, mails = county.next_batch()
+        arrived = county.next_batch()
         say("")
-        say(f"New: {records} portal records, {mails} mails.")
+        say(_new(arrived))
         done: Pass = one_pass(hub, say)
         if done.problems:
             say("Some of it went wrong; the rest went on.")
     say("Stopped; nothing is left running.")
+
+
+def _new(arrived: Mapping[str, int]) -> str:
+    """What has come to the county's sources, in one line."""
+    return f"New: {', '.join(f'{channel} {count}' for channel, count in sorted(arrived.items()))}."
 
 
 def _command(county: SimulatedCounty) -> str:

@@ -20,6 +20,7 @@ import yaml
 from hub.clock import SystemClock
 from hub.county.demo import decide_as_clerk
 from hub.county.simulated import SimulatedCounty
+from hub.county.sites import installed
 from hub.runtime import open_hub
 from hub.runtime.hub import Hub
 from hub.store import work
@@ -28,7 +29,7 @@ from tests.dags.conftest import ROOT, AirflowProcess
 from tests.support.raw_http import answer, raw_source
 
 SEED = 7
-CHANNELS = ["mailbox", "portal"]
+CHANNELS = list(installed())
 
 
 @dataclass
@@ -128,7 +129,9 @@ def test_the_chain_of_dags_ends_with_the_counts_of_the_demo_on_the_same_seed(sit
     } == demo["totals"]
     assert demo["totals"]["delivered"] > 0
 
-    assert [run["events"] for run in collected.values()] == [["hub://raw/mailbox"], ["hub://raw/portal"]]
+    assert {name: run["events"] for name, run in collected.items()} == {
+        name: [f"hub://raw/{name}"] for name in CHANNELS
+    }
     assert {name: run["events"] for name, run in chain.items()} == {
         "normalize": [],
         "evaluate": ["hub://warnings"],
@@ -162,7 +165,7 @@ def test_neither_airflows_database_nor_its_logs_hold_a_reporters_data(site):
     kept += site.airflow.log.read_text("utf-8")
     kept += "".join(path.read_text("utf-8") for path in (site.airflow.home / "logs").rglob("*.log"))
     assert "hub_collect_portal" in kept
-    people = site.county.planted.people
+    people = site.county.people
     told = {
         value
         for person in people

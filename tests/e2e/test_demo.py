@@ -21,7 +21,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from hub.clock import SystemClock
 from hub.county.demo import Pass, one_pass, open_demo
 from hub.county.simulated import SimulatedCounty
-from hub.county.traffic import Person, Traffic
+from hub.county.sites import SITES, installed
+from hub.county.world.batches import Batches
+from hub.county.world.people import Person
 from hub.metrics.collector import HubCollector
 from hub.runtime.hub import Hub
 
@@ -66,7 +68,30 @@ def _plain(value: Any) -> bytes:
 
 
 def traces(person: Person) -> list[bytes]:
-    return [trace.encode() for trace in (person.phone, person.id_no, person.email)] + [person.name.encode()]
+    return [trace.encode() for trace in (person.phone, person.id_no, person.email, person.name)]
+
+
+def seen_by_rules(walked: Walked) -> dict[str, list[set[str]]]:
+    """Rule -> the numbers of the demands of each of its signals."""
+    with walked.hub.store.begin() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT g.rule_id, array_agg(d.source_no) FROM signal g JOIN demand d ON d.demand_id = ANY(g.demand_ids) GROUP BY g.signal_id, g.rule_id"
+            )
+        ).all()
+    found: dict[str, list[set[str]]] = {}
+    for rule, numbers in rows:
+        found.setdefault(rule, []).append(set(numbers))
+    return found
+
+
+def planted_for(walked: Walked, rule: str) -> list[set[str]]:
+    """The numbers of each planted event that the rule should see, as far as a channel that is installed brought them."""
+    return [
+        {number for channel, number in event.numbers if channel in walked.county.sites}
+        for event in walked.county.planted.events
+        if rule in event.rules and event.must_fire
+    ]
 
 
 def test_every_channel_reconciles_and_quarantine_holds_exactly_the_planted_bad_records(
@@ -79,31 +104,39 @@ def test_every_channel_reconciles_and_quarantine_holds_exactly_the_planted_bad_r
     assert all(counts.collected and counts.stored for counts in walked.first.channels.values())
 
 
-def test_signals_name_exactly_the_planted_persons_and_the_planted_danger(walked: Walked) -> None:
-    with walked.hub.store.begin() as connection:
-        rows = connection.execute(
-            text(
-                "SELECT g.rule_id, array_agg(d.source_no ORDER BY d.source_no) FROM signal g "
-                "JOIN demand d ON d.demand_id = ANY(g.demand_ids) GROUP BY g.signal_id, g.rule_id"
-            )
-        ).all()
-    accounts = {record["zxbh"]: record["zhid"] for record in _portal_records(walked)}
-    persons = {accounts[numbers[0]] for rule, numbers in rows if rule == "W01"}
-    assert persons == {person.account for person in walked.county.planted.repeaters}
-    assert [numbers for rule, numbers in rows if rule == "W08"] == [walked.county.planted.emergencies]
+def test_every_channel_that_is_installed_has_its_site(walked: Walked) -> None:
+    assert set(walked.county.sites) == set(installed())
+    assert set(walked.first.channels) == set(walked.county.sites) <= set(SITES)
+    assert {"portal", "mailbox", "hotline", "eagle_eye", "presubmission_window", "unresolved_window"} <= set(
+        walked.first.channels
+    )
 
 
-def _portal_records(walked: Walked) -> list[dict[str, Any]]:
-    memory = json.loads((walked.county.home / "county.json").read_text())
-    traffic = Traffic(SEED, datetime.fromisoformat(memory["began_at"]))
-    return traffic.batch(0, datetime.fromisoformat(memory["batches"][0])).portal
+def test_signals_name_exactly_the_planted_persons_and_the_planted_dangers(walked: Walked) -> None:
+    seen = seen_by_rules(walked)
+    assert set(seen) == {"W01", "W08"}
+    for rule, found in seen.items():
+        planted = planted_for(walked, rule)
+        assert sorted(map(sorted, found)) == sorted(map(sorted, planted)), rule
+
+
+def test_look_alikes_are_planted_and_none_of_them_is_signalled(walked: Walked) -> None:
+    look_alikes = [event for event in walked.county.planted.events if not event.must_fire]
+    assert {event.kind for event in look_alikes} >= {"chasing", "shared_phone", "alarming_words"}
+    seen = seen_by_rules(walked)
+    for event in look_alikes:
+        numbers = {number for _, number in event.numbers}
+        assert [rule for rule in event.rules if any(numbers & found for found in seen[rule])] == [], (
+            event.kind
+        )
 
 
 def test_each_warning_became_an_order_and_each_order_was_delivered_once(walked: Walked) -> None:
     totals = walked.first.totals
-    assert totals["signals"] == totals["warnings"] == totals["orders"] == totals["delivered"] == 3
+    planted = len(planted_for(walked, "W01")) + len(planted_for(walked, "W08"))
+    assert totals["signals"] == totals["warnings"] == totals["orders"] == totals["delivered"] == planted == 4
     effects = [count for receiver in walked.county.receivers.values() for count in receiver.effects.values()]
-    assert effects == [1, 1, 1]
+    assert effects == [1] * planted
 
 
 def test_the_public_library_verifies_every_delivery_and_refuses_a_tampered_one(walked: Walked) -> None:
@@ -116,12 +149,12 @@ def test_the_public_library_verifies_every_delivery_and_refuses_a_tampered_one(w
             with pytest.raises(WebhookVerificationError):
                 verifier.verify(delivery.body.replace(b"order", b"0rder", 1), headers)
             seen += 1
-    assert seen == 3
+    assert seen == 4
 
 
 def test_no_table_holds_a_reporters_phone_id_name_or_address_in_plain(walked: Walked) -> None:
-    people = walked.county.planted.people
-    assert len(people) > 50
+    people = walked.county.people
+    assert len(people) > 200
     leaks = [
         (table, kind)
         for table, content in dumped(walked.hub).items()
@@ -146,7 +179,7 @@ def test_neither_server_log_nor_metrics_nor_messages_hold_a_reporters_data(walke
     leaks = [
         place
         for place, content in places.items()
-        for person in walked.county.planted.people
+        for person in walked.county.people
         if any(trace in content for trace in traces(person))
     ]
     assert leaks == []
@@ -167,10 +200,10 @@ def hub_command(home: Path, *arguments: str, **options: Any) -> subprocess.Popen
 def people_of(county: Path, seed: int) -> list[Person]:
     """Everybody whose data has reached this county so far."""
     memory = json.loads((county / "county.json").read_text(encoding="utf-8"))
-    traffic = Traffic(seed, datetime.fromisoformat(memory["began_at"]))
+    batches = Batches(seed)
     for number, moment in enumerate(memory["batches"]):
-        traffic.batch(number, datetime.fromisoformat(moment))
-    return traffic.planted.people
+        batches.batch(number, datetime.fromisoformat(moment))
+    return list(batches.truth.people.values())
 
 
 def leaks(person: Person, printed: str) -> bool:
@@ -187,7 +220,8 @@ def test_a_second_run_of_the_command_collects_only_what_is_new(tmp_path: Path) -
         assert [person.name for person in people_of(tmp_path / "demo", 3) if leaks(person, out + err)] == []
     first, second = documents
     assert all(first["totals"][name] for name in ("signals", "warnings", "orders", "delivered"))
-    for channel in ("portal", "mailbox"):
+    assert set(first["channels"]) == set(second["channels"]) == set(installed())
+    for channel in first["channels"]:
         assert 0 < second["channels"][channel]["stored"] < first["channels"][channel]["stored"]
     assert second["totals"]["delivered"] == 0
     assert all(document["reconciles"] for document in documents)

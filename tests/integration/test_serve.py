@@ -59,14 +59,13 @@ def test_serve_walks_the_whole_way_by_itself_and_ends_cleanly_when_told(
     county: SimulatedCounty, database_url: str, store: Store, tmp_path: Path
 ) -> None:
     with Serving(["serve", "--port", "0"], environ_of(county, database_url), tmp_path / "log") as serving:
-        assert serving.said["channels"] == ["mailbox", "portal"]
+        assert serving.said["channels"] == sorted(county.sites)
         orders_arrive(county)
         status, body = serving.get("/healthz")
         health = json.loads(body)
         assert (status, health["status"]) == (200, "ok")
-        assert {"database", "schema", "loop collect-portal", "loop collect-mailbox", "loop chain"} <= set(
-            health["parts"]
-        )
+        loops = {f"loop collect-{channel}" for channel in county.sites}
+        assert {"database", "schema", "loop chain"} | loops <= set(health["parts"])
         before = number(store, "SELECT count(*) FROM demand")
         county.next_batch()
         until(lambda: number(store, "SELECT count(*) FROM demand") > before, "new demands")
@@ -87,8 +86,8 @@ def test_the_log_and_the_metrics_of_a_serving_hub_name_no_citizen(
         pages = serving.get("/metrics")[1] + serving.get("/healthz")[1]
         serving.end()
     said = pages + (tmp_path / "log").read_text()
-    assert county.planted.people
-    for person in county.planted.people:
+    assert county.people
+    for person in county.people:
         assert person.name not in said
         assert person.phone not in said
 
