@@ -12,7 +12,7 @@ import pytest
 
 from hub.clock import COUNTY_ZONE
 from hub.county.hotline_server import order_xml
-from hub.county.render import eagle_eye, hotline, mailbox, portal, presubmission, unresolved
+from hub.county.render import app, eagle_eye, hotline, mailbox, portal, presubmission, unresolved
 from hub.county.world.batches import Batches
 from hub.county.world.voices import CaseNews, Happening, MonitorNews, RatingNews, Voice
 from hub.model.rating import Rating
@@ -21,6 +21,7 @@ from hub.sdk.readers.mail import MAIL
 from hub.sdk.readers.mail_parse import source_no
 from hub.sdk.readers.sheet import SheetRecords
 from hub.testing.factories import channel_context
+from hub_channel_app.mapping import AppMapping
 from hub_channel_eagle_eye.codes import CodeTables, Device, Tables
 from hub_channel_eagle_eye.mapping import EagleEyeMapping
 from hub_channel_eagle_eye.process_events import ProcessEvents
@@ -59,6 +60,10 @@ def portal_reads(voice: Voice) -> Any:
     return PortalMapping(COUNTY_ZONE).demands(json.dumps(portal.record(voice)).encode())
 
 
+def app_reads(voice: Voice) -> Any:
+    return AppMapping().demands(json.dumps(app.record(voice)).encode())
+
+
 def hotline_reads(voice: Voice) -> Any:
     mapping = soap_mapping(SoapSource(kind="soap", base_url="http://h"), channel_context(), HotlineTables())
     return mapping.demands(order_xml(hotline.order(voice)).encode())
@@ -72,7 +77,8 @@ def mailbox_reads(voice: Voice) -> Any:
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(
-    ("channel", "read"), [("portal", portal_reads), ("hotline", hotline_reads), ("mailbox", mailbox_reads)]
+    ("channel", "read"),
+    [("app", app_reads), ("portal", portal_reads), ("hotline", hotline_reads), ("mailbox", mailbox_reads)],
 )
 def test_a_voice_can_be_used_unless_it_was_planted_as_unusable(channel, read, seed):
     voices = [one for one in arriving(channel, seed) if isinstance(one, Voice)]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.county.render import eagle_eye, hotline, mailbox, portal, presubmission, unresolved
+from hub.county.render import app, eagle_eye, hotline, mailbox, portal, presubmission, unresolved
 from hub.county.sites import SITES
 from hub.county.world import flaws
 from hub.county.world.batches import Batches
@@ -78,6 +78,7 @@ def test_neighbours_share_a_household_and_strangers_do_not():
 
 def test_each_way_of_being_unusable_is_known_to_the_channels_renderer():
     for module, channel in (
+        (app, "app"),
         (portal, "portal"),
         (hotline, "hotline"),
         (mailbox, "mailbox"),

@@ -10,6 +10,7 @@ from hub.county.sites.site import Ground, Site
 
 # Channel -> the class of its site; a module is read only when its site is to stand.
 SITES = {
+    "app": "app:AppSite",
     "eagle_eye": "eagle_eye:EagleEyeSite",
     "hotline": "hotline:HotlineSite",
     "mailbox": "mailbox:MailboxSite",
