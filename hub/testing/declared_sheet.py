@@ -51,7 +51,7 @@ class DeclaredSheet(SheetSource):
             row[self.number] = f"DJ20260623{index:03d}"
         row[self.when] = self.moment(index)
         row[self.text] = f"{self.mark(index)}，窗口仍然没有人。"
-        row[self.phone] = str(PHONE + index)
+        row[self.left_out] = str(PHONE + index)
         return row
 
 

@@ -6,6 +6,7 @@ As in `hub.testing.hostile` a channel's author says how a well-behaved sheet loo
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -67,6 +68,8 @@ class SheetMisbehaviour(Enum):
     CSV_DELIMITER_IN_CELL = "a delimiter stands in a cell of a CSV without quotation marks"
     CSV_QUOTE_OPEN = "a quotation mark of a CSV never closes"
     HTML_AS_XLS = "the file is an HTML table in GBK"
+    JSON_FORM = "the file is a form in JSON, as a telephone saves it"
+    JSON_CUT_SHORT = "the end of a form in JSON is missing"
     CUT_SHORT = "the file's end is missing"
     EMPTY = "the file has no bytes"
     NO_SHEET = "the file is a PDF"
@@ -82,21 +85,23 @@ class SheetSource(ABC):
     Attributes:
         when: Name of the column with the time.
         text: Of the column with the citizen's words.
-        phone: Of the column with the telephone number; it may be left out.
+        phone: Of the column with the telephone number; it may be left out. None where there is none.
+        spare: Of another column that may be left out, for a sheet without telephone numbers.
         number: Of the column with the sheet's own number; None where it has none that lasts.
         needed: Of another column without which a row means nothing.
     """
 
     when: ClassVar[str]
     text: ClassVar[str]
-    phone: ClassVar[str]
+    phone: ClassVar[str | None] = None
+    spare: ClassVar[str | None] = None
     number: ClassVar[str | None] = None
     needed: ClassVar[str]
 
     @abstractmethod
     def row(self, index: int) -> dict[str, Value]:
         """The ``index``-th row, by column, in the order of the columns; its words hold ``mark(index)``, its time is ``moment(index)``, its phone `PHONE` +
-        ``index``, and it carries a demand.
+        ``index``, and it carries a demand, or whatever else the rows of its channel say.
         """
 
     def mark(self, index: int) -> str:
@@ -106,6 +111,13 @@ class SheetSource(ABC):
     def moment(self, index: int) -> datetime:
         """The time of a row, naive."""
         return DAY + timedelta(minutes=index)
+
+    @property
+    def left_out(self) -> str:
+        """Name of a column that may be left out."""
+        name = self.phone or self.spare
+        assert name is not None, "say which column may be left out: bring phone or spare"
+        return name
 
     def header(self) -> list[str]:
         """Names of the columns."""
@@ -121,13 +133,15 @@ def spoilt(source: SheetSource, misbehaviour: SheetMisbehaviour) -> bytes:
     """A file of `COUNT` rows that misbehaves in that way; the spoilt row, where it is one, stands at index 1."""
     rows = [source.row(index) for index in range(COUNT)]
     named = misbehaviour.name
+    if misbehaviour is SheetMisbehaviour.JSON_FORM:
+        return json.dumps({"lines": rows}, default=str, ensure_ascii=False).encode()
     if named.startswith("CSV_") or misbehaviour is SheetMisbehaviour.HTML_AS_XLS:
         return _as_text(source, rows, misbehaviour)
     for spoil in (_spoil_rows, _spoil_times, _spoil_numbers):
         spoil(source, rows, misbehaviour)
     if misbehaviour is SheetMisbehaviour.COLUMN_OPTIONAL_MISSING:
         for row in rows:
-            del row[source.phone]
+            del row[source.left_out]
         return workbooks.xlsx([list(rows[0]), *(list(row.values()) for row in rows)])
     return _as_file(source, table(source, rows), misbehaviour)
 
@@ -144,8 +158,8 @@ def _spoil_rows(source: SheetSource, rows: list[dict[str, Value]], misbehaviour:
         case SheetMisbehaviour.LINES_IN_TEXT:
             row[source.text] = f'{mark}，"一次说清"；\n第二行, 还有\t制表符'
         case SheetMisbehaviour.EMPTY_AND_NULL_WORDS:
-            rows[1][source.phone], rows[2][source.phone] = None, "null"
-        case SheetMisbehaviour.MASKED_PHONES:
+            rows[1][source.left_out], rows[2][source.left_out] = None, "null"
+        case SheetMisbehaviour.MASKED_PHONES if source.phone is not None:
             row[source.phone] = "138****5678"
         case _:
             pass
@@ -181,13 +195,13 @@ def _spoil_numbers(
     source: SheetSource, rows: list[dict[str, Value]], misbehaviour: SheetMisbehaviour
 ) -> None:
     match misbehaviour:
-        case SheetMisbehaviour.PHONES_AS_FLOATS:
+        case SheetMisbehaviour.PHONES_AS_FLOATS if source.phone is not None:
             for index, row in enumerate(rows):
                 row[source.phone] = float(PHONE + index)
-        case SheetMisbehaviour.PHONE_IN_SCIENTIFIC:
+        case SheetMisbehaviour.PHONE_IN_SCIENTIFIC if source.phone is not None:
             rows[1][source.phone] = "1.38E+10"
         case SheetMisbehaviour.LONG_NUMBER_AS_FLOAT:
-            rows[1][source.number or source.phone] = 411_521_202_606_230_017
+            rows[1][source.number or source.left_out] = 411_521_202_606_230_017
         case SheetMisbehaviour.NUMBER_TWICE if source.number is not None:
             rows[1][source.number] = rows[0][source.number]
         case _:
@@ -272,6 +286,8 @@ def _spoilt_bytes(misbehaviour: SheetMisbehaviour, content: bytes) -> bytes:
             return content[:-60]
         case SheetMisbehaviour.EMPTY:
             return b""
+        case SheetMisbehaviour.JSON_CUT_SHORT:
+            return b'[{"a": 1}, {"b'
         case SheetMisbehaviour.NO_SHEET:
             return b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
         case SheetMisbehaviour.DAMAGED:

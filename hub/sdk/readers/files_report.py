@@ -77,6 +77,8 @@ class FileReport:
                 "content_known": self.known,
                 "rows": tally.rows,
                 "records": tally.records,
+                "wholes": tally.wholes,
+                "gathered": tally.gathered,
                 "passed_over": dict(sorted(tally.passed_over.items())),
                 "sheets_passed_over": dict(sorted(tally.sheets_passed_over.items())),
                 "set_aside_count": max(tally.set_aside_count, len(told)),
@@ -106,6 +108,8 @@ class FileReport:
             lines = [
                 f"本文件已读入：数据行{tally.rows}，采集{good}，略过{passed}，未能读入{tally.set_aside_count}。"
             ]
+            if tally.wholes:
+                lines.append(f"其中汇总记录{tally.wholes}条，无问题的{tally.gathered}行并入汇总记录。")
             lines += self._passed_over()
             lines += [_line(one) for one in tally.set_aside[:_LINES]]
             if tally.set_aside_count > _LINES:

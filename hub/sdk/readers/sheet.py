@@ -13,7 +13,7 @@ from __future__ import annotations
 import fnmatch
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -22,9 +22,11 @@ import orjson
 from hub.errors import Code, RecordRejected
 from hub.sdk.channel import RawRecord, RecordProblem
 from hub.sdk.readers.sheet_head import Column, Head, find_head, found_in
+from hub.sdk.readers.sheet_json import is_form, open_form
 from hub.sdk.readers.sheet_open import Cell, FileProblem, OpenedSheet, SheetLimits, kind_of, open_sheets
 from hub.sdk.readers.sheet_text import open_text
 from hub.sdk.readers.sheet_values import Cells
+from hub.sdk.readers.sheet_whole import Gathering, Part, Wholes
 from hub.sdk.readers.sheet_words import is_ditto, is_note, is_totals, year_in
 
 __all__ = ["Column", "Numbered", "SetAside", "SheetPlan", "SheetRecords", "Tally", "place_in"]
@@ -57,12 +59,14 @@ class SheetPlan:
         passes_over: A slug for a row that by the sheet's own rule carries no demand; such rows are counted in the report and collected no
             further. None for a row that does.
         sheets: Pattern of the names of the sheets to read, as ``2026*``; None for every visible sheet that has the header.
+        gathering: What makes wholes of rows, such as an inspection of its lines; a whole's record comes after the rows of its file.
         limits: What reading a file may cost.
     """
 
     columns: tuple[Column, ...]
     number: Callable[[Cells], Numbered | None] | None = None
     passes_over: Callable[[Cells], str | None] | None = None
+    gathering: Gathering | None = None
     sheets: str | None = None
     limits: SheetLimits = SheetLimits()
 
@@ -80,11 +84,13 @@ class SetAside:
 
 @dataclass(slots=True)
 class Tally:
-    """What was found in one file; it adds up: rows = records + those passed over.
+    """What was found in one file; it adds up: rows + wholes = records + those passed over + those gathered.
 
     Attributes:
         rows: With anything in them, below the header.
-        records: Handed over, those set aside included.
+        records: Handed over, those set aside and those of wholes included.
+        wholes: Records of several rows, see `SheetPlan.gathering`.
+        gathered: Rows that stand in the record of their whole alone.
         passed_over: Rows by reason: ``totals``, ``note``, ``header_again``, and the plan's own.
         sheets_passed_over: Sheets by reason: ``hidden``, ``other_name``, ``no_header``.
         set_aside: The first of them, in order; ``set_aside_count`` counts all.
@@ -92,6 +98,8 @@ class Tally:
 
     rows: int = 0
     records: int = 0
+    wholes: int = 0
+    gathered: int = 0
     passed_over: Counter[str] = field(default_factory=Counter)
     sheets_passed_over: Counter[str] = field(default_factory=Counter)
     set_aside: list[SetAside] = field(default_factory=list)
@@ -140,6 +148,7 @@ class SheetRecords:
         self._titles = titles
         self._of_a_kind: Counter[str] = Counter()
         self._numbered: dict[str, tuple[bytes, str]] = {}
+        self._wholes = Wholes(plan.gathering) if plan.gathering is not None else None
 
     def __iter__(self) -> Iterator[RawRecord]:
         headed, headless = self._sheets()
@@ -152,11 +161,28 @@ class SheetRecords:
                 if record is not None:
                     self.tally.records += 1
                     yield record
+        if self._wholes is not None:
+            yield from self._of_wholes(self._wholes)
+
+    def _of_wholes(self, wholes: Wholes) -> Iterator[RawRecord]:
+        for record, sheet, row in wholes.records():
+            self.tally.records += 1
+            self.tally.wholes += 1
+            if record.source_no in self._numbered or record.source_no in self._of_a_kind:
+                found = "its number is the number of a row too (expected one of its own)"
+                self.tally.note(SetAside(sheet, row, None, str(Code.KEY_INVALID), found))
+                detail = f"file {self.digest[:8]}, sheet {sheet}, row {row}: {found}; give each a number of its own"
+                yield replace(record, source_no=None, problem=RecordProblem(Code.KEY_INVALID, detail))
+                continue
+            self._try(record, sheet, row)
+            yield record
 
     def _sheets(self) -> tuple[list[tuple[OpenedSheet, Head]], list[tuple[OpenedSheet, FileProblem]]]:
         """Every sheet is opened before the first row is given: a file is read as a whole or not at all."""
         plan, tally = self._plan, self.tally
-        if kind_of(self._content) == "text":
+        if is_form(self._content):
+            opened = [open_form(self._content, plan.limits)]
+        elif kind_of(self._content) == "text":
             opened = [open_text(self._content, lambda rows: found_in(rows, plan.columns), plan.limits)]
         else:
             opened = list(open_sheets(self._content, plan.limits))
@@ -198,7 +224,7 @@ class SheetRecords:
     def _record(
         self, sheet: OpenedSheet, row: int, cells: dict[str, Any], year: int | None, trouble: _Trouble | None
     ) -> RawRecord | None:
-        """The row's record; None for a row that carries no demand by the sheet's own rule."""
+        """The row's record; None for a row that carries no demand by the sheet's own rule, or stands in the record of its whole alone."""
         about: dict[str, Any] = {}
         if year is not None:
             about["year"] = year
@@ -207,6 +233,7 @@ class SheetRecords:
         media_type = f"{MEDIA_TYPE}; file={self.digest[:8]}; sheet={sheet.number}; row={row}"
         seen = Cells({**cells, ABOUT: about})
         number: str | None = None
+        part: Part | None = None
         if trouble is None:
             try:
                 if (
@@ -215,11 +242,18 @@ class SheetRecords:
                 ):
                     self.tally.passed_over[reason] += 1
                     return None
+                part = self._wholes.part(seen) if self._wholes is not None else None
+                if part is not None and not part.alone:
+                    self._gather(part, cells, about, media_type, sheet.number, row)
+                    self.tally.gathered += 1
+                    return None
                 number, trouble = self._number(seen, sheet.number, row, cells)
             except RecordRejected as exc:
                 trouble = _Trouble(
                     exc.code, exc.field, exc.message, "correct the row and put the file there again"
                 )
+        if part is not None and trouble is None:
+            self._gather(part, cells, about, media_type, sheet.number, row)
         about["number"] = number or f"{self.digest[:32]}-{sheet.number}-{row}"
         body = _json({**cells, ABOUT: about})
         if trouble is not None:
@@ -230,6 +264,12 @@ class SheetRecords:
         record = RawRecord(about["number"], body, media_type=media_type)
         self._try(record, sheet.number, row)
         return record
+
+    def _gather(
+        self, part: Part, cells: dict[str, Any], about: dict[str, Any], media_type: str, sheet: int, row: int
+    ) -> None:
+        assert self._wholes is not None
+        self._wholes.add(part, cells, about, media_type=media_type, sheet=sheet, row=row)
 
     def _number(
         self, seen: Cells, sheet: int, row: int, cells: Mapping[str, Any]

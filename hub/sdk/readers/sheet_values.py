@@ -96,6 +96,10 @@ class Cells:
             )
         return cells
 
+    def replaced(self, column: str, words: str) -> Cells:
+        """The same row with other words in one cell."""
+        return Cells({**self._cells, column: words})
+
     def text(self, column: str) -> str | None:
         """The words of a cell; None for an empty one. A number is its shortest text.
 
