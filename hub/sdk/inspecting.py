@@ -19,6 +19,7 @@ from hub.model.codes import CentreLevel, FindingState, Judgement, PainPoint, Ser
 from hub.model.demand import Attachment
 from hub.sdk.channel import ChannelSettings
 from hub.sdk.readers.sheet_channel import SheetSettings
+from hub.sdk.readers.sheet_terms import Term
 from hub.sdk.readers.sheet_values import Cells
 from hub.sdk.values import mapped
 
@@ -265,6 +266,20 @@ def progress_of(words: str | None, own: Mapping[str, FindingState]) -> FindingSt
     if bare in PROGRESS:
         return PROGRESS[bare]
     return FindingState.RECTIFIED if _DONE.match(bare) and not _NOT_DONE.search(bare[:20]) else None
+
+
+def severity_in(cells: Cells, term: Term, table: Mapping[str, Severity]) -> Severity | None:
+    """What the column 严重程度 says (R10), else what the term tells of it: at once, or by a day.
+
+    Raises:
+        RecordRejected: The table does not know the word (``value_unmapped``).
+    """
+    said = cells.text("严重程度")
+    if said is not None:
+        return mapped(table, plain(said), field="严重程度")
+    if term.at_once:
+        return Severity.AT_ONCE
+    return Severity.BY_DATE if term.at is not None else None
 
 
 def photos_in(cells: Cells, column: str = "照片") -> tuple[Attachment, ...]:

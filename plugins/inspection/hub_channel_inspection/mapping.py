@@ -19,7 +19,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 
-from hub.model.codes import CheckDomain, FindingState, InspectionKind, Severity
+from hub.model.codes import CheckDomain, FindingState, InspectionKind
 from hub.model.inspection import Finding, HotTopic, Inspection
 from hub.sdk import Code, RawRecord, RecordRejected
 from hub.sdk.inspecting import (
@@ -35,12 +35,13 @@ from hub.sdk.inspecting import (
     plain,
     progress_of,
     same,
+    severity_in,
     short,
     told,
     window_in,
 )
 from hub.sdk.readers.sheet import SheetPlan
-from hub.sdk.readers.sheet_terms import Term, term_in
+from hub.sdk.readers.sheet_terms import term_in
 from hub.sdk.readers.sheet_values import Cells
 from hub.sdk.readers.sheet_whole import Gathering, Line, lines_of
 from hub.sdk.values import mapped
@@ -183,7 +184,7 @@ class InspectionMapping:
             domain=self._domain(cells),
             checklist_item=short(check),
             expected=expected,
-            severity=self._severity(cells, term),
+            severity=severity_in(cells, term, self._severities),
             item_name=short(cells.text("涉及事项")),
             title=(check or problem)[:100],
             text=problem,
@@ -235,14 +236,6 @@ class InspectionMapping:
         head = _BEFORE_DASH.match(whole)
         known = head[0] if whole not in self._domains and head is not None else whole
         return mapped(self._domains, known, field=column)
-
-    def _severity(self, cells: Cells, term: Term) -> Severity | None:
-        said = cells.text("严重程度")
-        if said is not None:
-            return mapped(self._severities, plain(said), field="严重程度")
-        if term.at_once:
-            return Severity.AT_ONCE
-        return Severity.BY_DATE if term.at is not None else None
 
     def _state(self, cells: Cells) -> FindingState:
         """What the recheck says goes before what the sheet calls the state, and this before what was written of the rectification."""

@@ -1,1 +1,0 @@
-"""A channel of the hub: visits of leaders and supervision by other authorities (领导视察)."""
