@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Any, NoReturn, TypeVar, get_args
+from typing import Any, NoReturn, Protocol, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -18,7 +18,6 @@ from hub.model.codes import Anonymity, DemandType, Urgency
 from hub.model.demand import Attachment, Demand
 from hub.sdk.channel import RawRecord, RecordProblem
 from hub.sdk.declarative.contents import Content, DigitsLost, invalid
-from hub.sdk.declarative.document import SourceDocument
 from hub.sdk.declarative.rules import (
     AsTime,
     CodeRule,
@@ -48,16 +47,30 @@ _TELEPHONES = frozenset(("phone", "caller_phone"))
 _AS_HTML = frozenset(("title", "content", "expected"))
 
 
+class Rules(Protocol):
+    """Whatever says what a record is known by and what a demand is made of: a file, or a part of a channel's settings."""
+
+    @property
+    def record(self) -> RecordRules:
+        """What a record is known by."""
+        ...
+
+    @property
+    def fields(self) -> FieldRules:
+        """What a demand is made of."""
+        ...
+
+
 class RecordMapping:
     """The rules of one file, ready to be used.
 
     Args:
-        document: The file.
+        document: The file, or another bearer of rules.
         open_record: A record -> what it holds.
         zone: Of times without one.
     """
 
-    def __init__(self, document: SourceDocument, open_record: OpenRecord, zone: tzinfo) -> None:
+    def __init__(self, document: Rules, open_record: OpenRecord, zone: tzinfo) -> None:
         self._open = open_record
         record: RecordRules = document.record
         self._number = _identifier(record.number, "record.number")
