@@ -27,6 +27,9 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "api": ApiSettings,
 }
 
+# What a field is read from has a page of its own: docs/sources-without-code.md.
+MAPPING = "hub.sdk.declarative.rules"
+
 
 def settings() -> Iterator[tuple[str, Row]]:
     """Every setting by its dotted name; ``NAME`` stands for a configured channel."""
@@ -90,9 +93,10 @@ def _tables(model: type[BaseModel], prefix: str) -> Iterator[str]:
 
 
 def _sections(model: type[BaseModel], prefix: str, told: set[type[BaseModel]]) -> Iterator[str]:
-    """The models among the fields' types, and those among theirs; one that stands in several places is told at its first."""
+    """The models among the fields' types, and those among theirs; one that stands in several places is told at its first,
+    a mapping's rules on their own page."""
     for name, nested in _nested(model):
-        if nested in told:
+        if nested in told or nested.__module__ == MAPPING:
             continue
         told.add(nested)
         title, _, more = summary_of(nested).partition("\n\n")

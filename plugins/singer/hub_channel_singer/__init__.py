@@ -1,0 +1,1 @@
+"""A channel of the hub: whatever a Singer tap reads."""
