@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.county.render import app, eagle_eye, hotline, mailbox, portal, presubmission, unresolved
+from hub.county.render import app, eagle_eye, hotline, mailbox, portal, presubmission, unresolved, visits
 from hub.county.sites import SITES
 from hub.county.world import flaws
 from hub.county.world.batches import Batches
@@ -86,6 +86,9 @@ def test_each_way_of_being_unusable_is_known_to_the_channels_renderer():
         (unresolved, "unresolved_window"),
     ):
         assert flaws.VOICES[channel] == module.FLAWS
+    assert flaws.VISITS["daily"] == visits.INSPECTION_FLAWS
+    assert flaws.VISITS["walk"] == visits.OBSERVER_FLAWS
+    assert flaws.VISITS["visit"] == visits.LEADER_FLAWS
     assert {
         "case": eagle_eye.CASE_FLAWS,
         "rating": eagle_eye.RATING_FLAWS,
@@ -97,6 +100,8 @@ def test_the_truth_counts_each_channels_unusable_records():
     batches = Batches(5)
     batches.batch(0, AT)
     expected = {channel: len(ways) for channel, ways in flaws.VOICES.items()}
+    for kind, channel in (("daily", "inspection"), ("walk", "observer"), ("visit", "leader_visit")):
+        expected[channel] = len(flaws.VISITS[kind])
     expected["eagle_eye"] = sum(map(len, flaws.MONITORED.values()))
     assert batches.planted.bad == expected
     assert set(SITES) <= set(expected)

@@ -1,4 +1,4 @@
-"""The two windows' sites: folders into which clerks drop their ledgers, each with a mark beside it once it is whole."""
+"""Sites of sheets: folders into which clerks drop their ledgers, each with a mark beside it once it is whole."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from hub.county.render import presubmission, unresolved
+from hub.county.render import presubmission, unresolved, visits
 from hub.county.sites.site import Ground, Site
-from hub.county.world.voices import Happening, Voice
+from hub.county.world.voices import Happening, Visit, Voice
 
 
 class FolderSite(Site):
@@ -74,3 +74,39 @@ class UnresolvedSite(FolderSite):
     def content(self, happenings: Sequence[Happening]) -> bytes:
         """See `FolderSite.content`."""
         return unresolved.sheet([one for one in happenings if isinstance(one, Voice)])
+
+
+class InspectionSite(FolderSite):
+    """The inspectors' records."""
+
+    channel = "inspection"
+    owner = "督查室"
+    title = "督查巡查记录"
+
+    def content(self, happenings: Sequence[Happening]) -> bytes:
+        """See `FolderSite.content`."""
+        return visits.inspections([one for one in happenings if isinstance(one, Visit)])
+
+
+class LeaderVisitSite(FolderSite):
+    """The ledger of leaders' visits."""
+
+    channel = "leader_visit"
+    owner = "督查室"
+    title = "领导视察交办台账"
+
+    def content(self, happenings: Sequence[Happening]) -> bytes:
+        """See `FolderSite.content`."""
+        return visits.leader_visits([one for one in happenings if isinstance(one, Visit)])
+
+
+class ObserverSite(FolderSite):
+    """The observers' reports."""
+
+    channel = "observer"
+    owner = "督查室"
+    title = "社会监督员登记表"
+
+    def content(self, happenings: Sequence[Happening]) -> bytes:
+        """See `FolderSite.content`."""
+        return visits.observers([one for one in happenings if isinstance(one, Visit)])

@@ -13,10 +13,11 @@ from datetime import datetime
 from hub.county.world import flaws
 from hub.county.world.cases import Cases, flawed
 from hub.county.world.events import Events, Planting, Serials
+from hub.county.world.inspecting import Inspecting
 from hub.county.world.planted import Planted, Truth
 from hub.county.world.speaking import Speaker
 from hub.county.world.subjects import REAL_ESTATE
-from hub.county.world.voices import Batch, CaseNews, Happening, MonitorNews, RatingNews, Voice, later
+from hub.county.world.voices import Batch, CaseNews, Happening, MonitorNews, RatingNews, Visit, Voice, later
 
 # Channel -> voices of the first batch, and of each later one.
 _VOICES: Mapping[str, tuple[int, int]] = {
@@ -28,6 +29,7 @@ _VOICES: Mapping[str, tuple[int, int]] = {
     "unresolved_window": (8, 1),
 }
 _CASES = (60, 3)
+_VISITS: Mapping[str, tuple[int, int]] = {"daily": (14, 1), "weekly": (6, 0), "walk": (6, 1), "visit": (3, 1)}
 _DAYS = 20.0
 _MOST_A_BATCH = 1_000
 # How many things change their state from one batch to the next.
@@ -47,6 +49,7 @@ class Batches:
         self._speaker = Speaker(seed)
         self._cases = Cases(self._speaker.people)
         self._events = Events(self._speaker, self._cases)
+        self._inspecting = Inspecting(self._speaker)
         self._waiting: list[Happening] = []
 
     @property
@@ -61,12 +64,14 @@ class Batches:
         found: list[Happening] = []
         if number == 0:
             found += self._voices(rng, serials, at, 0)
+            found += self._visits(rng, serials, at, 0)
             found += self._plant(rng, serials, at)
             found += self._flawed(rng, serials, at)
         else:
             found += self._waiting[:_STATES_A_BATCH]
             del self._waiting[:_STATES_A_BATCH]
             found += self._voices(rng, serials, at, 1)
+            found += self._visits(rng, serials, at, 1)
         found = [_by(one, at) for one in found]
         found.sort(key=lambda one: one.changed_at)
         self.truth.heard(found)
@@ -88,6 +93,12 @@ class Batches:
                 yield self._cases.monitor(
                     rng, serials("event"), at if which else later(at, days=-rng.uniform(0.05, _DAYS)), about
                 )
+
+    def _visits(self, rng: random.Random, serials: Serials, at: datetime, which: int) -> Iterator[Happening]:
+        for kind, counts in _VISITS.items():
+            for _ in range(counts[which]):
+                moment = at if which else later(at, days=-rng.uniform(0.02, _DAYS))
+                yield getattr(self._inspecting, kind)(rng, moment, serials("visit"))
 
     def _go_on(self, course: Sequence[Happening] | Iterator[Happening], at: datetime) -> Iterator[Happening]:
         """What has come by now; of each thing's future, the next state waits for the next batch."""
@@ -124,6 +135,12 @@ class Batches:
                     rng, channel, serials(channel), later(at, hours=-rng.uniform(2, 40))
                 )
                 yield replace(voice, flaw=way, enterprise=None)
+        for kind, ways in flaws.VISITS.items():
+            for way in ways:
+                visit: Visit = getattr(self._inspecting, kind)(
+                    rng, later(at, hours=-rng.uniform(2, 40)), serials("visit")
+                )
+                yield replace(visit, flaw=way, lines=visit.lines[:1])
         for kind, ways in flaws.MONITORED.items():
             for way in ways:
                 yield self._flawed_news(rng, serials, at, kind, way)

@@ -126,11 +126,7 @@ class Events:
         order = self._one(
             rng, serials, "hotline", first, person=person, subject=subject, anonymous=False, kind="投诉"
         )
-        chases = [
-            self._one(rng, serials, "hotline", moment, person=person, subject=subject, anonymous=False, chases=True, previous=order.number,
-                      words=f"催办：{order.title}还没有处理，请催一下。")
-            for moment in rest
-        ]  # fmt: skip
+        chases = [self._speaker.chase(rng, serials("hotline"), order, moment) for moment in rest]
         return event_of("chasing", (order, *chases), ("W01",), must_fire=False), [order, *chases]
 
     def shared_phone(self, rng: random.Random, serials: Serials, at: datetime) -> Planting:

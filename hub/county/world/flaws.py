@@ -17,3 +17,9 @@ MONITORED: Mapping[str, tuple[str, ...]] = {
     "rating": ("code", "time"),
     "event": ("level", "time"),
 }
+# By what makes the visit: an inspection's daily round, an observer's walk, a leader's visit.
+VISITS: Mapping[str, tuple[str, ...]] = {
+    "daily": ("verdict", "time"),
+    "walk": ("step", "time"),
+    "visit": ("trait", "time"),
+}

@@ -94,7 +94,7 @@ class Speaker:
         """
         at = at.replace(microsecond=0)
         local = at.astimezone(COUNTY_ZONE)
-        speaks_for_nobody = person is not None
+        is_given = person is not None
         person = person if person is not None else self.people.anybody(rng)
         subject = subject if subject is not None else _subject(rng, channel, local.month)
         place = place if place is not None else person.home if rng.random() < 0.6 else self.places.any(rng)
@@ -124,12 +124,29 @@ class Speaker:
             returns=_returns(rng) if channel == "presubmission_window" else 0,
             state=_first_state(rng, channel),
         )
-        if channel == "unresolved_window" and rng.random() < 0.3 and not speaks_for_nobody:
+        if channel == "unresolved_window" and rng.random() < 0.3 and not is_given:
             enterprise = self.people.enterprise(person.number % 6_000)
             voice = replace(voice, enterprise=enterprise, person=enterprise.owner)
         if voice.subject.item is not None and channel in ("portal", "app") and rng.random() < 0.5:
             voice = replace(voice, case_no=case_number(serial, local))
         return replace(voice, **fields)
+
+    def chase(self, rng: random.Random, serial: int, order: Voice, at: datetime) -> Voice:
+        """The same caller presses for his order (催单): a record of its own, and no new demand."""
+        return self.voice(
+            rng,
+            order.channel,
+            serial,
+            at,
+            person=order.person,
+            subject=order.subject,
+            place=order.place,
+            words=f"催办：{order.title}还没有处理，请催一下。",
+            chases=True,
+            previous=order.number,
+            phone=order.phone,
+            anonymous=False,
+        )
 
     def later_states(self, rng: random.Random, voice: Voice) -> Iterator[Voice]:
         """The voice's states from the first one on, each under its own time; none where nobody goes on writing."""
