@@ -46,6 +46,9 @@ class PortalList:
         self._lock = threading.Lock()
         self._records: dict[str, Record] = {}
         self._descending = order == "descending"
+        # What is written down stays so until it changes: a year's list is asked for every day.
+        self._written: dict[str, Listed] = {}
+        self._changed: set[str] = set()
         self._listed: list[Listed] | None = None
         for record in records:
             self.add(record)
@@ -59,6 +62,7 @@ class PortalList:
         number = str(record["zxbh"])
         with self._lock:
             self._records[number] = dict(record)
+            self._changed.add(number)
             self._listed = None
 
     def update(self, number: str, *, gxsj: str | datetime, **fields: Any) -> None:
@@ -70,12 +74,15 @@ class PortalList:
         moment = gxsj if isinstance(gxsj, str) else f"{gxsj:%Y-%m-%d %H:%M:%S}"
         with self._lock:
             self._records[number] = {**self._records[number], **fields, "gxsj": moment}
+            self._changed.add(number)
             self._listed = None
 
     def remove(self, number: str) -> None:
         """Takes a record out without a word, as some portals do."""
         with self._lock:
             del self._records[number]
+            self._written.pop(number, None)
+            self._changed.discard(number)
             self._listed = None
 
     def window(self, start: str | None, end: str | None) -> list[Listed]:
@@ -103,11 +110,13 @@ class PortalList:
     def _in_order(self) -> list[Listed]:
         with self._lock:
             if self._listed is None:
+                for number in self._changed:
+                    self._written[number] = Listed(
+                        str(self._records[number]["gxsj"]), number, _json(self._records[number])
+                    )
+                self._changed.clear()
                 self._listed = sorted(
-                    (
-                        Listed(str(record["gxsj"]), number, _json(record))
-                        for number, record in self._records.items()
-                    ),
+                    self._written.values(),
                     key=lambda one: (one.updated, one.number),
                     reverse=self._descending,
                 )
