@@ -11,7 +11,7 @@ from typing import Any
 
 from hub.clock import Clock
 from hub.county.simulated import SimulatedCounty
-from hub.errors import Code, ConfigError, StateConflict
+from hub.errors import Code, ConfigError, HubError, StateConflict, StoreError
 from hub.model.codes import SignalState
 from hub.model.report import Counts, Problem, Report
 from hub.pipeline import triage
@@ -97,7 +97,13 @@ def one_pass(hub: Hub, say: Say = lambda line: None) -> Pass:
     """Everything once: collect every channel, normalize, judge, triage, dispatch, deliver."""
     done = Pass()
     for instance in sorted(hub.settings.channels):
-        reports = hub.collect(instance)
+        try:
+            reports = hub.collect(instance)
+        except StoreError:
+            raise
+        except HubError as exc:  # a channel whose plugin is broken stops no other
+            done.problems.append(Problem(where=instance, code=str(exc.code), message=exc.message))
+            continue
         done.channels[instance] = sum((report.records for report in reports), Counts())
         for report in reports:
             done.problems += report.problems
