@@ -140,6 +140,11 @@ _BY_NAME = (
         CentreLevel.COUNTY,
     ),
     (re.compile(r"^(?:政务|行政|市民)服务(?:中心|大厅)$"), CentreLevel.COUNTY),
+    # A department of the county, or its own hall.
+    (
+        re.compile(r"^(?:[一-龥]{1,8})?县[一-龥]{1,24}(?:局|委|委员会|办公室|大队|公司|大厅|分厅|分中心|窗口)$"),
+        CentreLevel.COUNTY,
+    ),
 )  # fmt: skip
 _BRACKETS = re.compile(r"[（(][^（）()]*[）)]$")
 _PART = re.compile(r"[、,，;；\n|]+")
@@ -191,8 +196,8 @@ class Centre(NamedTuple):
 def centre_in(cells: Cells, settings: InspectingSettings) -> Centre:
     """The centre of a row, at one of three levels (R6).
 
-    The level is what the column 中心级别 says, else the settings' list of centres, else what the name ends in: 村 or 社区, 乡, 镇 or
-    街道, 县, each with the usual words for such a place behind it.
+    The settings' list of centres goes first, then the column 中心级别, then what the name ends in: 村 or 社区, 乡, 镇 or 街道, 县, each with the
+    usual words for such a place behind it; a department of the county (县…局) is at its level.
 
     Raises:
         RecordRejected: No centre (``field_missing``), or one whose level nothing tells (``value_unmapped``).
