@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from typing import NamedTuple
 
+from hub.clock import COUNTY_ZONE
 from hub.errors import RecordRejected
 from hub.model.calendar import ChinaCalendar, working_days_due
 from hub.sdk.readers.sheet_values import Cells
@@ -97,7 +99,13 @@ def _after(since: datetime, number: int, unit: str, zone: tzinfo) -> Term:
         return Term(since + timedelta(hours=number), quality=(RECKONED,))
     if unit != "工作日":
         return Term(_closing(since, number * _DAYS[unit], zone), quality=(RECKONED,))
-    due = working_days_due(since, number, ChinaCalendar(), "")
+    return _working_days(since.astimezone(COUNTY_ZONE).date(), number)
+
+
+@lru_cache(maxsize=1_024)
+def _working_days(day: date, number: int) -> Term:
+    """Rows of one sheet share days and terms; the hour of the day makes no difference."""
+    due = working_days_due(datetime.combine(day, time(), COUNTY_ZONE), number, ChinaCalendar(), "")
     return Term(due.at.astimezone(UTC), quality=(RECKONED, PROVISIONAL) if due.provisional else (RECKONED,))
 
 

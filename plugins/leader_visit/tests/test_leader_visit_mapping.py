@@ -44,6 +44,7 @@ def one(row=None, **settings):
         ("罗山县人民政府副县长", Authority.GOVERNMENT),
         ("县人大常委会", Authority.CONGRESS),
         ("县政协", Authority.CONSULTATIVE),
+        ("县政协委员视察组", Authority.CONSULTATIVE),
         ("县纪委监委", Authority.DISCIPLINE),
         ("县委巡察组", Authority.DISCIPLINE),
         ("县审计局", Authority.AUDIT),
