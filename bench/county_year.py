@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -50,7 +50,7 @@ class Year:
     """What was done, and at what cost."""
 
     generated: Counter[str] = field(default_factory=Counter)
-    demands: set[tuple[str, str]] = field(default_factory=set)
+    speakers: dict[tuple[str, str], int] = field(default_factory=dict)
     counts: dict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
     spent_s: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
@@ -112,7 +112,7 @@ class Walk:
             self._held[one.channel].append(one)
             self.year.generated[one.channel] += 1
             if isinstance(one, Voice):
-                self.year.demands.add((one.channel, one.number))
+                self.year.speakers[one.channel, one.number] = one.person.number
 
     def _poll(self, *, with_sheets: bool) -> None:
         self._batch += 1
@@ -154,8 +154,13 @@ def document(sites: dict[str, Site], home: Path, url: str) -> dict[str, Any]:
     }
 
 
-def judged(hub: Hub, events: Sequence[PlantedEvent], channels: Sequence[str]) -> list[dict[str, Any]]:
-    """For each rule that some planted event names and that exists: how many were seen, and what else it signalled."""
+def judged(
+    hub: Hub, events: Sequence[PlantedEvent], channels: Sequence[str], speakers: Mapping[tuple[str, str], int]
+) -> list[dict[str, Any]]:
+    """For each rule that there is: how many planted events it saw, what else it signalled, and whether that was one person's.
+
+    Beside the planted persons the county has residents who come again and again by chance: what 同人多诉 says of them is right, too.
+    """
     with hub.store.begin() as connection:
         rows = connection.execute(
             text(
@@ -190,6 +195,10 @@ def judged(hub: Hub, events: Sequence[PlantedEvent], channels: Sequence[str]) ->
                 "signals_beside_the_planted": sum(
                     numbers.isdisjoint(explained) for numbers in signals.values()
                 ),
+                "signals_of_one_person": sum(
+                    len({speakers[number] for number in numbers if number in speakers}) == 1
+                    for numbers in signals.values()
+                ),
             }
         )
     return found
@@ -219,7 +228,7 @@ def main() -> int:
             "seed": asked.seed,
             "from": start.isoformat(),
             "days": asked.days,
-            "demands": len(year.demands),
+            "demands": len(year.speakers),
             "records": year.generated.total(),
             "wall_s": round(wall, 1),
             "cpu_s": round(_cpu_s() + server.cpu_s() - cpu, 1),
@@ -238,7 +247,7 @@ def main() -> int:
             "quarantine_as_planted": all(
                 counts.quarantined == world.planted.bad.get(name, 0) for name, counts in year.counts.items()
             ),
-            "rules": judged(hub, world.planted.events, tuple(sites)),
+            "rules": judged(hub, world.planted.events, tuple(sites), year.speakers),
             "problems": [f"{one.where} {one.code}: {one.message}" for one in year.problems][:20],
         }
     print(json.dumps(told, ensure_ascii=False, indent=1))

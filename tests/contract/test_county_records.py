@@ -12,9 +12,9 @@ import pytest
 
 from hub.clock import COUNTY_ZONE
 from hub.county.hotline_server import order_xml
-from hub.county.render import app, eagle_eye, hotline, mailbox, portal, presubmission, unresolved
+from hub.county.render import app, eagle_eye, hotline, mailbox, portal, presubmission, unresolved, visits
 from hub.county.world.batches import Batches
-from hub.county.world.voices import CaseNews, Happening, MonitorNews, RatingNews, Voice
+from hub.county.world.voices import CaseNews, Happening, MonitorNews, RatingNews, Visit, Voice
 from hub.model.rating import Rating
 from hub.sdk import RawRecord, RecordRejected
 from hub.sdk.readers.mail import MAIL
@@ -29,6 +29,10 @@ from hub_channel_eagle_eye.shapes import Shape
 from hub_channel_hotline.mapping import Tables as HotlineTables
 from hub_channel_hotline.settings import SoapSource
 from hub_channel_hotline.soap import soap_mapping
+from hub_channel_inspection.mapping import InspectionMapping
+from hub_channel_inspection.settings import InspectionSettings
+from hub_channel_leader_visit.mapping import LeaderVisitMapping
+from hub_channel_leader_visit.settings import LeaderVisitSettings
 from hub_channel_mailbox.mapping import MailboxMapping
 from hub_channel_mailbox.settings import MailboxSettings
 from hub_channel_portal.mapping import PortalMapping
@@ -132,3 +136,32 @@ def test_what_the_eagle_eye_tells_can_be_used_unless_it_was_planted_as_unusable(
             assert case.quality == ()
         seen[shape.name] += 1
     assert len(seen) == 3
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_inspection_is_read_with_each_of_its_findings_and_only_planted_rows_are_set_aside(seed):
+    mapping = InspectionMapping(InspectionSettings.model_validate(FOLDER), COUNTY_ZONE)
+    told = [one for one in arriving("inspection", seed) if isinstance(one, Visit)]
+    read = [
+        one.problem is None and usable(lambda: mapping.said(one))  # noqa: B023
+        for one in SheetRecords(visits.inspections(told), mapping.plan(), mapping.said)
+    ]
+    faults = sum(line.fault is not None for visit in told if visit.flaw is None for line in visit.lines)
+    assert read.count(False) == sum(visit.flaw is not None for visit in told)
+    # A round of which one line's verdict is unknown is still a round.
+    rounds = sum(visit.flaw != "time" for visit in told)
+    assert read.count(True) == rounds + faults
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_leaders_visit_is_a_finding_unless_it_was_planted_as_unusable(seed):
+    mapping = LeaderVisitMapping(LeaderVisitSettings.model_validate(FOLDER), COUNTY_ZONE)
+    told = [one for one in arriving("leader_visit", seed) if isinstance(one, Visit)]
+    read = [
+        one.problem is None and usable(lambda: mapping.finding(one))  # noqa: B023
+        for one in SheetRecords(visits.leader_visits(told), mapping.plan(), mapping.finding)
+    ]
+    assert (read.count(True), read.count(False)) == (
+        sum(visit.flaw is None for visit in told),
+        sum(visit.flaw is not None for visit in told),
+    )

@@ -41,4 +41,5 @@ def test_what_was_planted_in_sixty_days_is_seen_and_no_look_alike_is():
     assert set(rules) >= {"W01", "W08"}
     for rule in ("W01", "W08"):
         assert 0 < rules[rule]["planted"] == rules[rule]["seen"], rule
+        assert rules[rule]["signals_of_one_person"] == rules[rule]["signals"], rule
         assert (rules[rule]["look_alikes"] > 0, rules[rule]["look_alikes_signalled"]) == (True, 0), rule

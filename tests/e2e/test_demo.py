@@ -107,15 +107,8 @@ def test_every_channel_reconciles_and_quarantine_holds_exactly_the_planted_bad_r
 def test_every_channel_that_is_installed_has_its_site(walked: Walked) -> None:
     assert set(walked.county.sites) == set(installed())
     assert set(walked.first.channels) == set(walked.county.sites) <= set(SITES)
-    assert {
-        "portal",
-        "app",
-        "mailbox",
-        "hotline",
-        "eagle_eye",
-        "presubmission_window",
-        "unresolved_window",
-    } <= set(walked.first.channels)
+    notice = {"portal", "app", "mailbox", "hotline", "eagle_eye", "presubmission_window", "unresolved_window"}
+    assert notice | {"inspection", "leader_visit"} <= set(walked.first.channels)
 
 
 def test_signals_name_exactly_the_planted_persons_and_the_planted_dangers(walked: Walked) -> None:
