@@ -2,15 +2,19 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import EntryPoint
 
 import pytest
 
+from hub.clock import SystemClock
 from hub.county.render import app, eagle_eye, hotline, mailbox, portal, presubmission, unresolved, visits
-from hub.county.sites import SITES
+from hub.county.simulated import SimulatedCounty
+from hub.county.sites import SITES, installed
 from hub.county.world import flaws
 from hub.county.world.batches import Batches
 from hub.county.world.speaking import VOICED, Speaker
 from hub.county.world.voices import CaseNews, MonitorNews, RatingNews, Voice
+from hub.errors import Code, ConfigError
 from hub.text.identity import read_id_no, read_phone, read_uscc
 
 AT = datetime(2026, 11, 23, 7, 30, tzinfo=UTC)
@@ -157,3 +161,18 @@ def test_a_cases_life_runs_forward_and_its_rating_comes_last():
         assert finished.finished_at is not None
         assert len(finished.corrections) == serial % 3
     assert isinstance(cases.monitor(rng, 1, AT, None), MonitorNews)
+
+
+def test_a_county_that_an_older_version_began_is_refused_by_name(tmp_path):
+    (tmp_path / "county.json").write_text(
+        '{"seed": 1, "began_at": "2026-11-01T00:00:00+00:00", "batches": []}'
+    )
+    with pytest.raises(ConfigError, match="another version") as caught:
+        SimulatedCounty(tmp_path, SystemClock())
+    assert caught.value.code is Code.CONFIG_INVALID
+
+
+def test_a_channel_without_an_installed_plugin_has_no_site(monkeypatch):
+    entries = [EntryPoint(name, "x", "hub.plugins") for name in ("portal", "no_site_for_this")]
+    monkeypatch.setattr("hub.county.sites.entry_points", lambda group: entries)
+    assert installed() == ("portal",)

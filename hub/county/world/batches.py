@@ -17,7 +17,7 @@ from hub.county.world.inspecting import Inspecting
 from hub.county.world.planted import Planted, Truth
 from hub.county.world.speaking import Speaker
 from hub.county.world.subjects import REAL_ESTATE
-from hub.county.world.voices import Batch, CaseNews, Happening, MonitorNews, RatingNews, Visit, Voice, later
+from hub.county.world.voices import Batch, CaseNews, Happening, MonitorNews, RatingNews, Visit, later
 
 # Channel -> voices of the first batch, and of each later one.
 _VOICES: Mapping[str, tuple[int, int]] = {
@@ -169,6 +169,3 @@ def _by(one: Happening, at: datetime) -> Happening:
     if isinstance(one, MonitorNews):
         return replace(one, changed_at=moment, at=min(one.at, moment))
     return replace(one, changed_at=moment)
-
-
-__all__ = ["Batches", "Voice"]

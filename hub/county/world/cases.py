@@ -27,7 +27,7 @@ _EVENTS = (
     ("FEE_MISMATCH", 4, "收费与标准不一致"),
 )
 _CAMERA = ("窗口无人值守超过15分钟", "工作人员使用手机", "未着工装", "排队超过20人")
-_WORK_HOURS_A_DAY = 24.0
+_HOURS_A_DAY = 24.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def _course(rng: random.Random, case: CaseNews, fate: CaseFate) -> Iterator[Case
     else:
         late = fate.late_days if fate.late_days is not None else -rng.uniform(0.1, 0.8) * item.promised_days
         # A working week is seven calendar days long.
-        end = later(accepted, hours=_WORK_HOURS_A_DAY * max(0.1, item.promised_days * 7 / 5 + late))
+        end = later(accepted, hours=_HOURS_A_DAY * max(0.1, item.promised_days * 7 / 5 + late))
     stopped: list[tuple[datetime, datetime | None]] = []
     if fate.suspended and item.promised_days:
         began = later(accepted, seconds=(end - accepted).total_seconds() * rng.uniform(0.1, 0.6))

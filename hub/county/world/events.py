@@ -14,10 +14,9 @@ from datetime import datetime
 from hub.county.world.cases import CaseFate, Cases
 from hub.county.world.people import Person
 from hub.county.world.planted import PlantedEvent, event_of
-from hub.county.world.speaking import VOICED, Speaker
+from hub.county.world.speaking import Speaker
 from hub.county.world.subjects import (
     ITEM_SUBJECTS,
-    REAL_ESTATE,
     Subject,
     item_subject,
     of_category,
@@ -352,6 +351,3 @@ def _spread(rng: random.Random, until: datetime, count: int, *, days: float) -> 
     """Moments in the days before ``until``, ascending; the last within a few hours of it."""
     back = sorted((rng.uniform(0.02, days) for _ in range(count - 1)), reverse=True)
     return [later(until, days=-one) for one in (*back, rng.uniform(0.005, 0.02))]
-
-
-__all__ = ["REAL_ESTATE", "SHARED_PHONES", "VOICED", "Events", "Planting", "Serials"]
