@@ -35,6 +35,8 @@ from hub_channel_leader_visit.mapping import LeaderVisitMapping
 from hub_channel_leader_visit.settings import LeaderVisitSettings
 from hub_channel_mailbox.mapping import MailboxMapping
 from hub_channel_mailbox.settings import MailboxSettings
+from hub_channel_observer.mapping import ObserverMapping
+from hub_channel_observer.settings import ObserverSettings
 from hub_channel_portal.mapping import PortalMapping
 from hub_channel_presubmission_window.mapping import PresubmissionMapping
 from hub_channel_presubmission_window.settings import PresubmissionWindowSettings
@@ -151,6 +153,19 @@ def test_an_inspection_is_read_with_each_of_its_findings_and_only_planted_rows_a
     # A round of which one line's verdict is unknown is still a round.
     rounds = sum(visit.flaw != "time" for visit in told)
     assert read.count(True) == rounds + faults
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_observers_report_is_read_unless_it_was_planted_as_unusable(seed):
+    mapping = ObserverMapping(ObserverSettings.model_validate(FOLDER), COUNTY_ZONE)
+    told = [one for one in arriving("observer", seed) if isinstance(one, Visit)]
+    read = [
+        one.problem is None and usable(lambda: mapping.said(one))  # noqa: B023
+        for one in SheetRecords(visits.observers(told), mapping.plan(), mapping.said)
+    ]
+    good = [visit for visit in told if visit.flaw is None]
+    problems = sum(visit.kind == "走流程" and visit.lines[0].fault is not None for visit in good)
+    assert (read.count(True), read.count(False)) == (len(good) + problems, len(told) - len(good))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

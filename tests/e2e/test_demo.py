@@ -108,7 +108,7 @@ def test_every_channel_that_is_installed_has_its_site(walked: Walked) -> None:
     assert set(walked.county.sites) == set(installed())
     assert set(walked.first.channels) == set(walked.county.sites) <= set(SITES)
     notice = {"portal", "app", "mailbox", "hotline", "eagle_eye", "presubmission_window", "unresolved_window"}
-    assert notice | {"inspection", "leader_visit"} <= set(walked.first.channels)
+    assert notice | {"inspection", "observer", "leader_visit"} == set(walked.first.channels)
 
 
 def test_signals_name_exactly_the_planted_persons_and_the_planted_dangers(walked: Walked) -> None:
