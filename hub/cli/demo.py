@@ -47,7 +47,7 @@ def demo(
 ) -> None:
     """Walk the whole way against a small simulated county: a source for every channel whose plugin is installed, twelve departments.
 
-    Everything runs on this machine; the county's folder is `demo` below the hub's home. A second run goes on where the first
+    Everything runs on this machine; the county's folder is `demo-N` below the hub's home, N the version of its world. A second run goes on where the first
     ended and collects only what is new. Without --once it stays up and goes on until Ctrl-C, which leaves nothing running.
     """
     door = door_of(ctx)
@@ -116,9 +116,14 @@ def _command(county: SimulatedCounty) -> str:
 
 
 def _folder(sheet: Path | None) -> str:
-    """The county's folder: a sheet has one of its own, so that its messages meet no position of another county."""
+    """The county's folder: a sheet has one of its own, so that its messages meet no position of another county.
+
+    So has each version of the simulated world: after an upgrade a new county begins, and the former one stays where it is.
+    """
+    from hub.county.simulated import WORLD
+
     if sheet is None:
-        return "demo"
+        return f"demo-{WORLD}"
     try:
         content = sheet.read_bytes()
     except OSError as exc:

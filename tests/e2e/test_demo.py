@@ -20,7 +20,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from hub.clock import SystemClock
 from hub.county.demo import Pass, one_pass, open_demo
-from hub.county.simulated import SimulatedCounty
+from hub.county.simulated import WORLD, SimulatedCounty
 from hub.county.sites import SITES, installed
 from hub.county.world.batches import Batches
 from hub.county.world.people import Person
@@ -216,7 +216,9 @@ def test_a_second_run_of_the_command_collects_only_what_is_new(tmp_path: Path) -
         out, err = worker.communicate(timeout=120)
         assert worker.returncode == 0, err
         documents.append(json.loads(out))
-        assert [person.name for person in people_of(tmp_path / "demo", 3) if leaks(person, out + err)] == []
+        assert [
+            person.name for person in people_of(tmp_path / f"demo-{WORLD}", 3) if leaks(person, out + err)
+        ] == []
     first, second = documents
     assert all(first["totals"][name] for name in ("signals", "warnings", "orders", "delivered"))
     assert set(first["channels"]) == set(second["channels"]) == set(installed())
