@@ -136,7 +136,7 @@ def test_a_channel_that_nobody_configured_is_told_with_those_that_are(desk: Desk
 
 def test_a_channel_that_no_plugin_brings_is_told_with_those_that_are_installed(desk: Desk) -> None:
     desk.configure(channels={"portal": {"channel": "potral"}})
-    one_message(desk.process("channel", "run", "portal"), CONFIGURATION, "'potral'", "mailbox, portal")
+    one_message(desk.process("channel", "run", "portal"), CONFIGURATION, "'potral'", "mailbox, ", "portal, ")
 
 
 def test_a_channels_own_setting_that_is_misspelt_is_named(desk: Desk) -> None:
