@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby, product
 
 from hub.errors import Code, HubError, PluginError, SourceUnavailable, StoreError
 from hub.model.codes import Level, SignalState
@@ -118,26 +118,32 @@ class _Judge:
         self.gate = StoreGate(deps.store, deps.clock, HUNG)
         self.tally = _Tally()
         self.risen: list[tuple[str, Level]] = []
+        # What a rule that was not asked, or failed, has to look at later: (demands, failures so far).
+        self.parts = [(job.demand_ids, job.attempts) for job in jobs]
 
     def judge(self) -> _Tally:
         waiting = {demand_id for job in self.jobs for demand_id in job.demand_ids}
         # Who is one person may have come to light with these demands: then that person's others are judged with them.
-        linked = persons.link(self.connection, sorted(waiting), self.now, by="evaluate")
+        known = persons.link(self.connection, sorted(waiting), self.now, by="evaluate")
+        linked = set(known.demand_ids)
         # And what came by another route as well is counted once.
-        linked += routes.link(self.connection, sorted(waiting.union(linked)), self.now)
-        self.tally.counts["linked"] = len(set(linked) - waiting)
+        linked.update(routes.link(self.connection, sorted(waiting | linked), self.now))
+        if others := sorted(linked - waiting):
+            self.tally.counts["linked"] = len(others)
+            self.parts.append((tuple(others), 0))
         if linked and self.jobs[0].rule_ids is not None:
             # This batch waits for some rules alone; the others look at them in a batch of their own.
-            landing.push_evaluate_work(self.connection, sorted(set(linked)), self.now)
-        demand_ids = sorted(waiting.union(linked))
+            landing.push_evaluate_work(self.connection, sorted(linked), self.now)
+        demand_ids = sorted(waiting | linked)
         self.tally.counts["demands"] = len(waiting)
         settings = config.rule_settings(self.connection, self.now)
         rules = self._rules(settings)
         demands = facts_of(self.connection, demand_ids, live_only=False)
         affected = self._affected(rules, demands, former_facts(self.connection, demands))
-        signals.lock_keys(
-            self.connection, ((rule_id, key) for rule_id, keys in affected.items() for key in keys)
-        )
+        held = {(rule_id, key) for rule_id, keys in affected.items() for key in keys}
+        held.update(product(self.deps.plugins.rules, chain.from_iterable(known.owners.items())))
+        signals.lock_keys(self.connection, held)
+        persons.move_signals(self.connection, known.owners)
         # Only what is read under the locks counts: a change that is committed later brings work rows of its own.
         if config.rule_settings(self.connection, self.now) != settings:
             raise _RulesChanged
@@ -258,19 +264,17 @@ class _Judge:
         self._note(rule_id, exc)
         if exc.code is Code.PLUGIN_TIMEOUT:
             self.gate.failed(_gate_name(rule_id))
-        for job in self.jobs:
-            middle = (len(job.demand_ids) + 1) // 2
-            wait = MINUTE if len(job.demand_ids) > 1 else self._wait()
-            for part in (job.demand_ids[:middle], job.demand_ids[middle:]):
-                if part:
-                    work.requeue_evaluate(self.connection, part, [rule_id], job.attempts + 1, self.now + wait)
+        for demand_ids, attempts in self.parts:
+            middle = (len(demand_ids) + 1) // 2
+            wait = MINUTE if len(demand_ids) > 1 else self._wait()
+            for half in (demand_ids[:middle], demand_ids[middle:]):
+                if half:
+                    work.requeue_evaluate(self.connection, half, [rule_id], attempts + 1, self.now + wait)
 
     def _put_off(self, rule_id: str, wait: timedelta, *, counted: bool = True) -> None:
         """Lets this batch's demands wait for a rule that was not asked."""
-        for job in self.jobs:
-            work.requeue_evaluate(
-                self.connection, job.demand_ids, [rule_id], job.attempts + counted, self.now + wait
-            )
+        for demand_ids, attempts in self.parts:
+            work.requeue_evaluate(self.connection, demand_ids, [rule_id], attempts + counted, self.now + wait)
 
     def _wait(self) -> timedelta:
         return min(LONGEST_WAIT, MINUTE * (1 << min(self.jobs[0].attempts, 10)))

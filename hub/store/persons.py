@@ -6,7 +6,8 @@ identity number too, as long as it is the only one seen with that telephone: a n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -49,7 +50,7 @@ UPDATE demand d SET reporter_key = w.reporter_key, updated_at = %s,
     reporter_basis = CASE WHEN w.reporter_key = d.phone_key THEN 'phone' ELSE 'phone_of_id_no' END
 FROM unnest(%s::text[], %s::text[]) AS w (demand_id, reporter_key) WHERE d.demand_id = w.demand_id
 """
-# What was signalled of the number is signalled of the person: the rules then make one of what overlaps. Locked in one order.
+# The rules then make one of what overlaps.
 _SIGNALS = """
 WITH moved AS (
     SELECT s.signal_id, m.id_key FROM unnest(%s::text[], %s::text[]) AS m (phone_key, id_key)
@@ -59,8 +60,16 @@ UPDATE signal s SET key = m.id_key FROM moved m WHERE s.signal_id = m.signal_id
 """
 
 
-def link(connection: Connection, demand_ids: Sequence[str], now: datetime, *, by: str) -> list[str]:
-    """Brings the reporters of all demands that share a telephone number with these into line; returns those that changed.
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What came to light: the demands whose reporter changed, and for each telephone's key the key of the person whose it is."""
+
+    demand_ids: list[str] = field(default_factory=list)
+    owners: dict[str, str] = field(default_factory=dict)
+
+
+def link(connection: Connection, demand_ids: Sequence[str], now: datetime, *, by: str) -> Linked:
+    """Brings the reporters of all demands that share a telephone number with these into line.
 
     A demand that another process holds is passed over: whoever changes it lets the rules look at it, and this with them.
 
@@ -74,10 +83,22 @@ def link(connection: Connection, demand_ids: Sequence[str], now: datetime, *, by
     cursor.execute(_WANTED, {"ids": list(demand_ids)})
     wanted: list[tuple[str, str, str]] = cursor.fetchall()
     changed = [demand_id for demand_id, _, _ in wanted]
-    if changed:
-        cursor.execute(_HISTORY, (now, by, changed))
-        cursor.execute(_UPDATE, (now, changed, [key for _, key, _ in wanted]))
-        found = {phone: key for _, key, phone in wanted if key != phone}
-        if found:
-            cursor.execute(_SIGNALS, (list(found), list(found.values())))
-    return changed
+    if not changed:
+        return Linked()
+    cursor.execute(_HISTORY, (now, by, changed))
+    cursor.execute(_UPDATE, (now, changed, [key for _, key, _ in wanted]))
+    return Linked(changed, {phone: key for _, key, phone in wanted if key != phone})
+
+
+def move_signals(connection: Connection, owners: Mapping[str, str]) -> None:
+    """What was signalled of a telephone number is signalled of its owner from now on.
+
+    The caller holds the keys of both (`hub.store.signals.lock_keys`): another process may be about to write a signal of the number
+    for want of knowing whose it is.
+
+    Args:
+        connection: Of the evaluation's transaction.
+        owners: As `Linked.owners`.
+    """
+    if owners:
+        driver(connection).cursor().execute(_SIGNALS, (list(owners), list(owners.values())))

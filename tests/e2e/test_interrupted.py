@@ -44,9 +44,7 @@ LONGEST_S = {
 }
 
 
-# Without one of the windows: a person who is known there, too, by telephone alone would be signalled as that telephone's before
-# the portal tells that it is the same person's, and whether he is depends on what is evaluated first.
-CHANNELS = ("eagle_eye", "hotline", "mailbox", "portal", "presubmission_window")
+CHANNELS = ("eagle_eye", "hotline", "mailbox", "portal", "presubmission_window", "unresolved_window")
 
 
 @pytest.fixture
@@ -68,7 +66,8 @@ def ready_hub(county: SimulatedCounty, server: PrivateServer, tmp_path: Path, na
     document["channels"]["hotline"]["settings"]["source"]["page_size"] = 15
     document["channels"]["eagle_eye"]["settings"]["source"]["page_size"] = 20
     # Several hubs look at one county: each finds the files where they were dropped.
-    document["channels"]["presubmission_window"]["settings"]["files"] |= {"after_reading": "keep", "batch": 5}
+    for window in ("presubmission_window", "unresolved_window"):
+        document["channels"][window]["settings"]["files"] |= {"after_reading": "keep", "batch": 5}
     config = tmp_path / f"{name}.yaml"
     config.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
     with open_hub(config=config) as hub:
@@ -152,18 +151,27 @@ def release_leases(url: str) -> None:
     store.close()
 
 
-def test_two_processes_at_once_end_like_one(
+def test_two_processes_in_every_step_at_once_end_like_one(
     county: SimulatedCounty, wheel_server: PrivateServer, tmp_path: Path, undisturbed: dict[str, list[Any]]
 ) -> None:
     config, url = ready_hub(county, wheel_server, tmp_path, "shared")
-    workers = [start(config) for _ in range(2)]
-    for worker in workers:
+    for step in STEPS:
+        for worker in [start(config, step) for _ in range(2)]:
+            finish(worker)
+    assert state_of(url) == undisturbed
+
+
+def test_two_processes_that_do_not_wait_for_each_other_hand_over_what_was_known_by_then(
+    county: SimulatedCounty, wheel_server: PrivateServer, tmp_path: Path, undisturbed: dict[str, list[Any]]
+) -> None:
+    """One may hand over an order while the other still brings in demands: all else is as if one had done it."""
+    config, url = ready_hub(county, wheel_server, tmp_path, "racing")
+    for worker in [start(config) for _ in range(2)]:
         finish(worker)
     finish(start(config))
-    shared = state_of(url)
-    # One process may hand over an order while the other still brings in demands: its evidence is what was known by then.
-    told, expected = shared.pop("orders"), undisturbed.pop("orders")
-    assert shared == undisturbed
+    raced = state_of(url)
+    told, expected = raced.pop("orders"), undisturbed.pop("orders")
+    assert raced == undisturbed
     assert [order[:3] for order in told] == [order[:3] for order in expected]
     wholes = [set(literal_eval(order[3])) for order in expected]
     for order in told:
