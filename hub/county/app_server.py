@@ -12,13 +12,13 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import Any, Self
+from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import parse_qsl, urlsplit
 from urllib.request import Request, urlopen
 
 from hub.clock import Clock, SystemClock
-from hub.county.loopback import LoopbackServer, QuietHandler
+from hub.county.loopback import QuietHandler, ServedOnLoopback
 from hub.model.ids import new_ulid
 from hub.sdk.signing import sign
 
@@ -53,7 +53,7 @@ class _Push:
     numbers: tuple[str, ...]
 
 
-class AppGateway:
+class AppGateway(ServedOnLoopback):
     """The app's records behind HTTP; a context manager. Every method may be called from any thread.
 
     Args:
@@ -72,7 +72,6 @@ class AppGateway:
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        self.requests = 0
         self._clock = clock or SystemClock()
         self._token = token
         self._lock = threading.Lock()
@@ -80,7 +79,7 @@ class AppGateway:
         self._changed: dict[str, None] = {}
         self._on_its_way: _Push | None = None
         self._sending = threading.Lock()
-        self._http = LoopbackServer(_handler(self), host=host, port=port)
+        super().__init__(_handler(self), host=host, port=port)
         for record in records:
             self.add(record)
 
@@ -89,31 +88,11 @@ class AppGateway:
             return len(self._records)
 
     @property
-    def url(self) -> str:
-        """The base URL, without a path."""
-        return self._http.url
-
-    @property
     def unsent(self) -> int:
         """Records that changed and of which no push was accepted since."""
         with self._lock:
             on_its_way = self._on_its_way.numbers if self._on_its_way is not None else ()
             return len({*self._changed, *on_its_way})
-
-    def start(self) -> Self:
-        """Serves from a thread of this process until `stop`."""
-        self._http.start()
-        return self
-
-    def stop(self) -> None:
-        """Ends serving and frees the port; a second call does nothing."""
-        self._http.stop()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc: object) -> None:
-        self.stop()
 
     def add(self, record: Record) -> None:
         """Takes in a record; one with the same number is replaced, as when a citizen or a clerk changes it."""

@@ -10,10 +10,10 @@ import json
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from hub.county.loopback import LoopbackServer, QuietHandler
+from hub.county.loopback import QuietHandler, ServedOnLoopback
 from hub.county.portal_server import Listed, Record, envelope, refusal
 
 MAX_PAGE_SIZE = 1_000
@@ -84,7 +84,7 @@ class MonitoredList:
         return sorted(listed, key=lambda one: (one.updated, one.number), reverse=True)
 
 
-class EagleEyeServer:
+class EagleEyeServer(ServedOnLoopback):
     """Three lists behind HTTP on loopback; a context manager.
 
     Args:
@@ -94,9 +94,6 @@ class EagleEyeServer:
         host: Address to listen on.
         port: 0 for any free one.
         token: Where given, requests need ``Authorization: Bearer`` with it.
-
-    Attributes:
-        requests: How many were answered.
     """
 
     def __init__(
@@ -112,34 +109,13 @@ class EagleEyeServer:
         self.cases = MonitoredList("internalNo", "updateDate", cases)
         self.ratings = MonitoredList("evaluateId", "updateTime", ratings)
         self.events = MonitoredList("eventID", "updateTime", events)
-        self.requests = 0
         self._lists = {
             "/api/jc/cases": self.cases,
             "/api/jc/ratings": self.ratings,
             "/api/jc/events": self.events,
         }
         self._token = token
-        self._http = LoopbackServer(_handler(self), host=host, port=port)
-
-    @property
-    def url(self) -> str:
-        """The base URL, without a path."""
-        return self._http.url
-
-    def start(self) -> Self:
-        """Serves from a thread of this process until `stop`."""
-        self._http.start()
-        return self
-
-    def stop(self) -> None:
-        """Ends serving and frees the port; a second call does nothing."""
-        self._http.stop()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc: object) -> None:
-        self.stop()
+        super().__init__(_handler(self), host=host, port=port)
 
     def answer(self, target: str, authorization: str | None) -> tuple[int, bytes]:
         """Status and body for a request's target."""

@@ -10,12 +10,12 @@ import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from xml.sax.saxutils import escape
 
 from hub.clock import COUNTY_ZONE, Clock, SystemClock
-from hub.county.loopback import LoopbackServer, QuietHandler
+from hub.county.loopback import QuietHandler, ServedOnLoopback
 from hub.sdk.readers.xml import Refused, inner_xml, parse_xml, text_at
 from hub.sdk.readers.xml_check import BodyCheck, slice_of
 
@@ -190,7 +190,7 @@ def step_record(order: Order) -> dict[str, str]:
     return {**members, "ps_caption": stage, "pss_caption_start": before, "pss_caption_end": after}
 
 
-class HotlineServer:
+class HotlineServer(ServedOnLoopback):
     """`HotlineOrders` behind SOAP and JSON on loopback; a context manager.
 
     Args:
@@ -212,28 +212,7 @@ class HotlineServer:
     ) -> None:
         self.orders = HotlineOrders(orders, clock=clock)
         self.check = check or BodyCheck()
-        self.requests = 0
-        self._http = LoopbackServer(_handler(self), host=host, port=port)
-
-    @property
-    def url(self) -> str:
-        """The base URL, without a path."""
-        return self._http.url
-
-    def start(self) -> Self:
-        """Serves from a thread of this process until `stop`."""
-        self._http.start()
-        return self
-
-    def stop(self) -> None:
-        """Ends serving and frees the port; a second call does nothing."""
-        self._http.stop()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc: object) -> None:
-        self.stop()
+        super().__init__(_handler(self), host=host, port=port)
 
     # --- SOAP ----------------------------------------------------------------------------------------------------
 

@@ -77,6 +77,43 @@ class LoopbackServer(ThreadingHTTPServer):
         """A client that went away is no news."""
 
 
+class ServedOnLoopback:
+    """A system of the county behind a `LoopbackServer`; a context manager.
+
+    Args:
+        handler: Class of `QuietHandler`.
+        host: Address to listen on.
+        port: 0 for any free one.
+
+    Attributes:
+        requests: How many were answered.
+    """
+
+    def __init__(self, handler: type[QuietHandler], *, host: str, port: int) -> None:
+        self.requests = 0
+        self._http = LoopbackServer(handler, host=host, port=port)
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a path."""
+        return self._http.url
+
+    def start(self) -> Self:
+        """Serves from a thread of this process until `stop`."""
+        self._http.start()
+        return self
+
+    def stop(self) -> None:
+        """Ends serving and frees the port; a second call does nothing."""
+        self._http.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+
 class QuietHandler(BaseHTTPRequestHandler):
     """Keeps connections open, sends head and body in one packet, and logs nothing: a query may name a person."""
 

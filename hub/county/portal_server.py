@@ -12,10 +12,10 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from hub.county.loopback import LoopbackServer, QuietHandler
+from hub.county.loopback import QuietHandler, ServedOnLoopback
 
 PATH = "/api/zx/list"
 MAX_PAGE_SIZE = 1_000
@@ -146,7 +146,7 @@ def _json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-class PortalServer:
+class PortalServer(ServedOnLoopback):
     """A `PortalList` behind HTTP on loopback; a context manager.
 
     Args:
@@ -167,29 +167,8 @@ class PortalServer:
         token: str | None = None,
     ) -> None:
         self.list = PortalList(records, order=order)
-        self.requests = 0
         self._token = token
-        self._http = LoopbackServer(_handler(self), host=host, port=port)
-
-    @property
-    def url(self) -> str:
-        """The base URL, without a path."""
-        return self._http.url
-
-    def start(self) -> Self:
-        """Serves from a thread of this process until `stop`."""
-        self._http.start()
-        return self
-
-    def stop(self) -> None:
-        """Ends serving and frees the port; a second call does nothing."""
-        self._http.stop()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc: object) -> None:
-        self.stop()
+        super().__init__(_handler(self), host=host, port=port)
 
     def add(self, record: Record) -> None:
         """See `PortalList.add`."""
