@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import socket
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import psycopg
 import pytest
@@ -15,100 +10,31 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from hub.clock import COUNTY_ZONE, ManualClock
-from hub.errors import Code, ConfigError, HubError, SourceContractError, SourceUnavailable
+from hub.clock import COUNTY_ZONE
+from hub.errors import Code, SourceContractError
 from hub.sdk import Window
-from hub.sdk.gate import BreakerPolicy, LocalGate
 from hub.sdk.readers.sql_connect import Session
-from hub.sdk.readers.sql_place import Column, SqlPlace, SqlPolicy, SqlView
+from hub.sdk.readers.sql_place import SqlPlace, SqlPolicy, SqlView
 from hub.sdk.readers.sql_rows import is_gbk_taken_for_latin1
-from hub.sdk.readers.sql_view import SqlViewReader
-from hub.testing.factories import NOW, RecordingLog, channel_context
-from hub.testing.views import ViewDatabase
-from tests.support.databases import PASSWORD, SECRETS, MariaDbDatabase, PostgresDatabase
-
-COLUMNS = (
-    Column(name="ORDER_NUM", kinds=frozenset({"text", "integer", "number"})),
-    Column(name="UPDATE_TIME", kinds=frozenset({"time", "text"})),
-    Column(name="TITLE"),
-    Column(name="CONTENT", kinds=frozenset({"text", "bytes"})),
-    Column(name="DAYS", kinds=frozenset({"integer", "number", "text"}), required=False),
+from hub.testing.factories import NOW
+from tests.integration.view_ground import (
+    COLUMNS,
+    EVERYTHING,
+    VIEW,
+    Orders,
+    error_of,
+    fields,
+    local,
+    numbers,
+    open_readers,
+    orders,
+    problems,
+    reader_of,
+    row,
 )
-VIEW = SqlView(name="v_orders", columns=COLUMNS, key="ORDER_NUM", position="UPDATE_TIME")
-EVERYTHING = Window(None, None, NOW)
+from tests.support.databases import PASSWORD, MariaDbDatabase, PostgresDatabase
 
-
-def local(moment: datetime) -> str:
-    return moment.astimezone(COUNTY_ZONE).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def row(number: Any, minutes_ago: float = 60, **fields: Any) -> dict[str, Any]:
-    usual = {"TITLE": "窗口迟迟没有受理", "CONTENT": "材料交齐以后一直没有受理。", "DAYS": 5}
-    moment = local(NOW - timedelta(minutes=minutes_ago))
-    return {"ORDER_NUM": number, "UPDATE_TIME": moment, **usual, **fields}
-
-
-class Orders:
-    """The table behind the view, in a source's database."""
-
-    def __init__(self, database: ViewDatabase) -> None:
-        self.database = database
-        self.is_postgres = database.dialect == "postgresql"
-
-    def make(self, rows: list[dict[str, Any]] = [], select: str = "*", **types: str) -> None:  # noqa: B006
-        usual = {
-            "ORDER_NUM": "varchar(40)",
-            "UPDATE_TIME": "timestamp" if self.is_postgres else "datetime",
-            "TITLE": "varchar(200)",
-            "CONTENT": "text" if self.is_postgres else "longtext",
-            "DAYS": "int",
-        }
-        columns = ", ".join(f"{name} {kind} NULL" for name, kind in {**usual, **types}.items())
-        self.database.execute(f"CREATE TABLE orders ({columns})")
-        self.database.insert("orders", rows)
-        self.database.execute(f"CREATE VIEW v_orders AS SELECT {select} FROM orders")
-        self.database.grant("v_orders")
-
-
-@pytest.fixture
-def orders(source_database: ViewDatabase) -> Orders:
-    return Orders(source_database)
-
-
-@pytest.fixture
-def open_readers() -> Iterator[list[SqlViewReader]]:
-    readers: list[SqlViewReader] = []
-    yield readers
-    for reader in readers:
-        reader.close()
-
-
-@pytest.fixture
-def reader_of(open_readers: list[SqlViewReader]) -> Any:
-    def make(database: ViewDatabase, view: SqlView = VIEW, **more: Any) -> SqlViewReader:
-        place = more.pop("place", None) or database.place(**more.pop("at", {}))
-        context = {"clock": ManualClock(NOW), "secrets": SECRETS, **more.pop("context", {})}
-        reader = SqlViewReader(place, view, channel_context(**context), SqlPolicy(**more))
-        open_readers.append(reader)
-        return reader
-
-    return make
-
-
-def numbers(pages: Any) -> list[str | None]:
-    return [record.source_no for page in pages for record in page.records if record.problem is None]
-
-
-def problems(pages: Any) -> list[Code]:
-    return sorted(
-        record.problem.code for page in pages for record in page.records if record.problem is not None
-    )
-
-
-def error_of(reader: SqlViewReader, window: Window = EVERYTHING) -> HubError:
-    with pytest.raises(HubError) as caught:
-        list(reader.pages(window))
-    return caught.value
+__all__ = ["open_readers", "orders", "reader_of"]
 
 
 # --- every row ----------------------------------------------------------------------------------------------------
@@ -270,10 +196,6 @@ def test_a_time_that_never_comes_is_set_aside(postgres_source, reader_of):
 
 
 # --- values -------------------------------------------------------------------------------------------------------
-
-
-def fields(pages: Any) -> list[dict[str, Any]]:
-    return [json.loads(record.body) for page in pages for record in page.records]
 
 
 def test_null_and_empty_text_and_the_word_null_stay_three_things(orders, reader_of):
@@ -538,153 +460,6 @@ def test_a_session_cannot_write_even_where_its_account_may(orders):
     finally:
         session.close()
     assert len(orders.database.rows("SELECT * FROM orders")) == 1
-
-
-# --- a database that is away --------------------------------------------------------------------------------------
-
-
-def test_a_connection_that_is_cut_between_pages_is_opened_anew_and_nothing_is_lost(orders, reader_of):
-    orders.make([row(str(at), 60 - at) for at in range(10, 30)])
-    log = RecordingLog()
-    pages = reader_of(orders.database, batch=4, context={"log": log}).pages(EVERYTHING)
-    found = [next(pages)]
-    for _ in range(3):
-        assert orders.database.kill_readers() == 1
-        found.append(next(pages))
-    found += pages
-
-    assert numbers(found) == [str(at) for at in range(10, 30)]
-    assert [name for _, name, _ in log.events] == ["source_tried_again"] * 3
-
-
-@pytest.mark.parametrize(
-    ("wrong", "family", "code"),
-    [
-        ({"user": "nobody_here"}, SourceUnavailable, Code.SOURCE_AUTH),
-        ({"password": "another"}, SourceUnavailable, Code.SOURCE_AUTH),
-        ({"port": 9, "host": "127.0.0.1"}, SourceUnavailable, Code.SOURCE_UNREACHABLE),
-        ({"password": "unknown"}, ConfigError, Code.SECRET_MISSING),
-    ],
-)
-def test_a_database_that_cannot_be_entered_says_why_and_nothing_of_the_secret(
-    orders, reader_of, wrong, family, code
-):
-    orders.make()
-    secrets = {**SECRETS, "another": "wr0ng-passw0rd"}
-
-    error = error_of(reader_of(orders.database, at=wrong, tries=2, context={"secrets": secrets}))
-
-    assert isinstance(error, family)
-    assert error.code is code
-    assert "wr0ng" not in error.message
-    assert PASSWORD not in error.message
-
-
-def test_a_database_that_is_not_there_is_a_matter_of_settings(orders, reader_of):
-    error = error_of(reader_of(orders.database, at={"database": "nowhere"}))
-
-    # MariaDB says only that the account may not enter it.
-    assert error.code in (Code.CONFIG_INVALID, Code.SOURCE_AUTH)
-
-
-def test_no_right_to_read_the_view_is_told_as_such(orders, reader_of):
-    orders.make([row("1")])
-    revoked = orders.database.user if orders.is_postgres else f"'{orders.database.user}'@'%'"
-    orders.database.execute(f"REVOKE SELECT ON v_orders FROM {revoked}")
-
-    error = error_of(reader_of(orders.database))
-
-    assert isinstance(error, SourceUnavailable)
-    assert error.code is Code.SOURCE_AUTH
-
-
-@pytest.mark.debian("mariadb-server")
-@pytest.mark.parametrize(
-    ("tls", "encrypted"), [("off", False), ("preferred", True), ("required", True), ("verified", True)]
-)
-def test_a_connection_is_encrypted_as_tls_says(mariadb_source, reader_of, tls, encrypted):
-    cipher = (
-        "(SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'Ssl_cipher')"
-    )
-    Orders(mariadb_source).make(
-        [row("1")], select=f"ORDER_NUM, UPDATE_TIME, {cipher} AS TITLE, CONTENT, DAYS"
-    )
-    at = {"tls": tls, "ca_bundle": str(mariadb_source.ca_file) if tls == "verified" else None}
-
-    (found,) = fields(reader_of(mariadb_source, at=at).pages(EVERYTHING))
-
-    assert bool(found["TITLE"]) is encrypted
-
-
-@pytest.mark.debian("mariadb-server")
-def test_a_certificate_that_nobody_vouches_for_is_refused(mariadb_source, reader_of):
-    Orders(mariadb_source).make([row("1")])
-
-    error = error_of(reader_of(mariadb_source, at={"tls": "verified"}))
-
-    assert isinstance(error, SourceUnavailable)
-    assert error.code is Code.SOURCE_UNREACHABLE
-
-
-@pytest.mark.parametrize("tls", ["required", "verified"])
-def test_a_database_without_tls_learns_nothing_where_tls_is_asked_for(reader_of, tls):
-    heard: list[bytes] = []
-
-    def refuse(server: socket.socket) -> None:
-        connection, _ = server.accept()
-        with connection:
-            heard.append(connection.recv(8))
-            connection.sendall(b"N")  # PostgreSQL without TLS
-            heard.append(connection.recv(100))
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=refuse, args=[server])
-        thread.start()
-        usual = {
-            "dialect": "postgresql",
-            "host": "127.0.0.1",
-            "database": "d",
-            "user": "hub",
-            "password": "source_database",
-        }
-        place = SqlPlace.model_validate({**usual, "port": server.getsockname()[1], "tls": tls})
-        error = error_of(reader_of(None, place=place, tries=1))
-        thread.join()
-
-    assert error.code is Code.SOURCE_UNREACHABLE
-    assert "TLS" in error.message
-    assert heard[1:] == [b""]
-
-
-def test_a_statement_that_takes_too_long_is_ended_by_the_database(orders, reader_of):
-    slow = "pg_sleep(5)::text AS DAYS" if orders.is_postgres else "concat(sleep(5)) AS DAYS"
-    orders.make([row(str(at)) for at in range(3)], select=f"ORDER_NUM, UPDATE_TIME, TITLE, CONTENT, {slow}")
-
-    error = error_of(reader_of(orders.database, statement_timeout_s=0.5))
-
-    assert isinstance(error, SourceUnavailable)
-    assert error.code is Code.SOURCE_TIMEOUT
-
-
-def test_a_database_that_stays_away_opens_the_circuit(orders, reader_of):
-    orders.make()
-    clock = ManualClock(NOW)
-    gate = LocalGate(clock, BreakerPolicy(failures=2))
-    context = {"gate": gate, "clock": clock}
-    reader = reader_of(orders.database, at={"port": 9, "host": "127.0.0.1"}, tries=1, context=context)
-
-    codes = [error_of(reader).code for _ in range(3)]
-
-    assert codes == [Code.SOURCE_UNREACHABLE, Code.SOURCE_UNREACHABLE, Code.SOURCE_CIRCUIT_OPEN]
-
-
-def test_statements_keep_the_rate(orders, reader_of):
-    orders.make([row(str(at), 60 - at) for at in range(10, 16)])
-    clock = ManualClock(NOW)
-
-    list(reader_of(orders.database, batch=2, rate_per_s=0.5, context={"clock": clock}).pages(EVERYTHING))
-
-    assert sum(clock.slept) >= 2 * 4
 
 
 # --- sample and settings ------------------------------------------------------------------------------------------

@@ -232,3 +232,26 @@ def desk(tmp_path: Path, database_url: str) -> Iterator[Desk]:
     made = Desk(tmp_path, database_url)
     with made.portal, made.department:
         yield made
+
+
+def issued(desk: Desk) -> str:
+    """A warning about one person's three complaints, dispatched and delivered; its number."""
+    desk.apply_config()
+    desk.same_person_three_times()
+    desk.hub("run", "once")
+    (one,) = desk.hub("signal", "list", "--json").document["signals"]
+    decided = desk.hub(
+        "signal", "triage", one["signal_id"], "--issue", "--by", "王科长", "--reason", "反复反映", "--json"
+    )
+    assert decided.code == 0, decided.err
+    number: str = decided.document["decision"]["warning_no"]
+    assert desk.hub("run", "once", "--step", "dispatch", "--step", "deliver").code == 0
+    return number
+
+
+def said_once(answer: Answer) -> str:
+    """The one message on stderr: a single line, no traceback."""
+    lines = answer.err.strip().splitlines()
+    assert len(lines) == 1, answer.err
+    assert "Traceback" not in answer.err
+    return lines[0]
