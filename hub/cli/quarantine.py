@@ -128,13 +128,14 @@ def show(
     door = door_of(ctx)
     stated = purpose_of(reveal, purpose)
     from hub.cli import out
+    from hub.cli.readable import readable
     from hub.cli.reveal import log_first
     from hub.store import quarantine
 
     with door.hub() as hub:
         with hub.store.begin() as connection:
             entry = quarantine.entry(connection, quarantine_id)
-            table, row_id, sealed = quarantine.kept_bytes(connection, quarantine_id)
+            table, row_id, sealed, media_type = quarantine.kept_bytes(connection, quarantine_id)
         body: bytes | None = None
         if stated is not None:
             log_first(hub, "quarantine.reveal", f"quarantine {quarantine_id}", stated)
@@ -163,11 +164,11 @@ def show(
             )
         else:
             out.say(f"{len(body)} bytes:")
-            out.say(_readable(body))
+            out.say(readable(body, media_type))
 
     document: dict[str, Any] = {"entry": entry}
     if body is not None:
-        document["bytes"] = {"size": len(body), "base64": body, "text": _readable(body)}
+        document["bytes"] = {"size": len(body), "base64": body, "text": readable(body, media_type)}
     door.answer(document, tell)
 
 
@@ -222,15 +223,3 @@ def _short(source_no: str | None, most: int = 80) -> str | None:
         return f"{source_no[:14]}…"
     # Neighbours differ in their last digits.
     return f"{source_no[: most // 2 - 1]}…{source_no[-(most // 2) :]}"
-
-
-def _readable(body: bytes) -> str:
-    """Bytes as text, whatever they are: UTF-8, else GB18030, else escapes; control characters are replaced."""
-    from hub.cli import out
-
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            return out.safe(body.decode(encoding))
-        except UnicodeDecodeError:
-            continue
-    return out.safe(body.decode("utf-8", "backslashreplace"))

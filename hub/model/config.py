@@ -153,6 +153,12 @@ def _twice(what: str, values: Iterable[str]) -> list[str]:
     ]
 
 
+_OF_A_PROCESS = frozenset(
+    {"home", "database_url", "keys_file", "secrets_dir", "channels", "sources", "delivery", "serve", "api"}
+)
+"""Keys by which hub.yaml is told from this document."""
+
+
 def parse_document(
     source: str | Mapping[str, Any], where: str = "the configuration document"
 ) -> ConfigDocument:
@@ -170,6 +176,14 @@ def parse_document(
     if not isinstance(given, Mapping):
         raise _invalid(
             where, [f"it is a {type(given).__name__} (expected keys such as organisations, rules)"]
+        )
+    if settings := sorted(_OF_A_PROCESS.intersection(given)):
+        raise _invalid(
+            where,
+            [
+                f"{', '.join(settings)}: settings of a process, which hub.yaml holds and every command reads by itself (expected the "
+                "office's data: organisations, endpoints, routing, rules)"
+            ],
         )
     try:
         document = ConfigDocument.model_validate(given)

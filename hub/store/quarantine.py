@@ -66,11 +66,11 @@ def entry(connection: Connection, quarantine_id: int) -> dict[str, Any]:
     return dict(row._mapping)
 
 
-def kept_bytes(connection: Connection, quarantine_id: int) -> tuple[str, str, bytes]:
-    """Where the bytes of an entry are sealed: (table, row id, sealed value)."""
+def kept_bytes(connection: Connection, quarantine_id: int) -> tuple[str, str, bytes, str | None]:
+    """Where the bytes of an entry are sealed: (table, row id, sealed value, media type); a page has no media type."""
     row = connection.execute(
         text(
-            "SELECT q.kind, q.run_id, q.raw_id, q.sealed_page, r.sealed FROM quarantine q "
+            "SELECT q.kind, q.run_id, q.raw_id, q.sealed_page, r.sealed, r.media_type FROM quarantine q "
             "LEFT JOIN raw_record r ON r.raw_id = q.raw_id AND r.received_at = q.raw_received_at WHERE q.quarantine_id = :id"
         ),
         {"id": quarantine_id},
@@ -81,8 +81,8 @@ def kept_bytes(connection: Connection, quarantine_id: int) -> tuple[str, str, by
             code=Code.NOT_FOUND,
         )
     if row.kind == "page":
-        return "quarantine", f"run:{row.run_id}", bytes(row.sealed_page)
-    return "raw_record", str(row.raw_id), bytes(row.sealed)
+        return "quarantine", f"run:{row.run_id}", bytes(row.sealed_page), None
+    return "raw_record", str(row.raw_id), bytes(row.sealed), row.media_type
 
 
 def replay(

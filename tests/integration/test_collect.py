@@ -312,7 +312,7 @@ def test_a_page_that_cannot_be_read_is_kept_and_the_pages_before_it_stay(
     assert [problem.code for problem in report.problems] == ["page_not_json"]
     with deps.store.begin() as connection:
         entry = quarantine.entries(connection)[0]
-        table, row_id, sealed = quarantine.kept_bytes(connection, entry["quarantine_id"])
+        table, row_id, sealed, _ = quarantine.kept_bytes(connection, entry["quarantine_id"])
     assert entry["kind"] == "page"
     assert deps.intake.sealer.unseal(sealed, table=table, row_id=row_id) == b"<html>login</html>"
     assert rows(deps.store, "SELECT count(*) FROM demand")[0][0] == 1

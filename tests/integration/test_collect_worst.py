@@ -111,7 +111,7 @@ def test_whatever_of_a_record_cannot_be_stored_it_alone_is_set_aside(
     assert collected(deps, ready) == Counts(collected=3, stored=2, quarantined=1)
     with deps.store.begin() as connection:
         entry = quarantine.entries(connection)[0]
-        table, row_id, sealed = quarantine.kept_bytes(connection, entry["quarantine_id"])
+        table, row_id, sealed, _ = quarantine.kept_bytes(connection, entry["quarantine_id"])
     assert entry["code"] == "value_unstorable"
     assert deps.intake.sealer.unseal(sealed, table=table, row_id=row_id) == odd.body
     assert collected(deps, ready) == Counts(collected=3, duplicate=3)

@@ -280,3 +280,8 @@ def test_a_rule_that_is_not_installed_may_still_be_disabled(county: County) -> N
     applied(county, {**COUNTY, "rules": [{"rule_id": "W99", "enabled": False, "reason": "已卸载"}]})
     assert county.rows("SELECT rule_id, enabled FROM rule_params") == [("W99", False)]
     assert county.rows("SELECT 1 FROM evaluate_work") == []
+
+
+def test_the_settings_of_a_process_are_told_from_the_offices_data() -> None:
+    with pytest.raises(ConfigError, match=r"channels, home: settings of a process, which hub\.yaml holds"):
+        parse_document({"home": "/var/lib/hub", "channels": {}, "organisations": [OFFICE]})
