@@ -107,6 +107,7 @@ def test_a_secret_that_changed_under_its_name_is_read_anew(county: County) -> No
     assert open_secrets(county.sealer, "housing-1", bytes(sealed))[0] == secrets["housing_new"]
 
 
+@pytest.mark.requirement("R5")
 def test_what_vanished_is_no_longer_in_use_but_stays_for_what_points_at_it(county: County) -> None:
     applied(county, WHOLE)
     applied(county, {"organisations": [OFFICE]})

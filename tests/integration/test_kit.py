@@ -102,6 +102,7 @@ def test_no_line_of_what_is_rendered_is_out_of_form_for_the_longest_name():
     assert name_fault(LONG) is None
 
 
+@pytest.mark.requirement("R25")
 def test_what_is_rendered_is_built_and_found_by_the_hub(new, tmp_path):
     folder = new("acme", "push")
     site = tmp_path / "site"

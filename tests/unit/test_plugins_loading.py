@@ -203,7 +203,7 @@ def test_the_second_channel_of_one_name_is_refused_and_its_plugin_goes_on(site):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (("watch = Watch.INSIGHT", "watch = 3"), "'watch'"),
+        pytest.param(("watch = Watch.INSIGHT", "watch = 3"), "'watch'", marks=pytest.mark.requirement("R2")),
         (('title = "试点渠道"', "pass"), "'title'"),
         (('name = "faulty"', 'name = "Faulty One"'), "'name'"),
         (('streams = (Stream("records"),)', "streams = ()"), "'streams'"),

@@ -271,6 +271,7 @@ def test_a_suspension_may_be_open_at_either_end():
     ]
 
 
+@pytest.mark.requirement("R36")
 def test_steps_without_numbers_are_told_apart_by_kind_and_turn():
     found = case(processes=[{"nodeId": "SH"}, {"nodeId": "SL"}, {"nodeId": "SH"}, {}])
 

@@ -65,6 +65,7 @@ def test_the_samples_are_what_their_script_writes(name):
     assert SampleFiles.in_folder(name) == SampleFiles.written(name)
 
 
+@pytest.mark.requirement("R54")
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
