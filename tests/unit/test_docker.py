@@ -13,6 +13,7 @@ from threading import Thread
 import pytest
 import yaml
 
+from hub.plugins import load_plugins
 from hub.runtime.config import load
 from hub.store.engine import Store
 
@@ -97,7 +98,10 @@ def test_every_setting_of_a_service_is_known_to_the_hub(service, prepared):
     assert settings.database_url is not None
     assert settings.database_url.get_secret_value() == f"postgresql://hub:{password}@postgres:5432/hub"
     assert str(settings.keys_file) == "/var/lib/hub/keys/keys.json"
-    assert settings.serve.host == "0.0.0.0"
+    assert settings.serve.host == settings.api.host == "0.0.0.0"
+    assert f"127.0.0.1:8760:{settings.api.port}" in [
+        in_use(one) for one in COMPOSE["services"]["hub"]["ports"]
+    ]
     Store(settings.database_url.get_secret_value()).close()  # an address that the hub takes
 
 
@@ -108,9 +112,12 @@ def test_a_service_of_the_hub_can_write_nothing_but_its_volumes(service):
     assert chosen["cap_drop"] == ["ALL"]
     assert chosen["init"] is True
     mounts = dict(mount.split(":", 1) for mount in chosen["volumes"])
+    # Files that were read are moved, by the service that collects and by no other.
+    drop = {"/srv/drop"} if service == "hub" else set()
     assert {target for target in mounts.values() if not target.endswith(":ro")} == {
         "/var/lib/hub",
         "/var/lib/hub/keys",
+        *drop,
     }
     assert mounts["hub-keys"] == "/var/lib/hub/keys"
     assert set(mounts) & set(COMPOSE["volumes"]) == {"hub-home", "hub-keys"}
@@ -152,7 +159,7 @@ def test_preparing_draws_a_password_once_and_changes_nothing_that_is_there(prepa
 def test_what_preparing_makes_is_kept_out_of_the_repository(prepared):
     ignored = (DOCKER / ".gitignore").read_text("utf-8").split()
     made = {path.name for path in prepared.iterdir()} - {path.name for path in DOCKER.iterdir()}
-    made |= {".env", "hub.yaml", "secrets"}
+    made |= {".env", "hub.yaml", "secrets", "drop"}
     assert made <= {name.rstrip("/") for name in ignored}
 
 
@@ -197,3 +204,11 @@ def check_health(port):
         env={"PATH": os.environ["PATH"]},
         timeout=60,
     )
+
+
+def test_every_channel_of_the_example_is_one_that_takes_its_settings(prepared):
+    plugins = load_plugins()
+    channels = yaml.safe_load((prepared / "hub.yaml").read_text("utf-8"))["channels"]
+    for name, chosen in channels.items():
+        plugins.channels[chosen["channel"]].cls.Settings.model_validate(chosen["settings"])
+        assert not chosen["enabled"], name
