@@ -16,6 +16,7 @@ from hub.model.demand import Demand, Reporter
 from hub.model.nature import nature_of
 from hub.seal import Sealer, SearchKeys
 from hub.store.landing import as_jsonb
+from hub.store.persons import PHONE_OF_CALLER
 from hub.text.identity import bare_name, is_masked, normal_email, read_id_no, read_phone, reporter_key_basis
 from hub.text.redact import redact
 
@@ -28,7 +29,7 @@ _BORDER = "\x1f"
 # Fields in which people write what they like; codes and numbers of records stay as they are.
 _SHORT = ("type_source_text", "sub_source", "category", "item_name", "target_org")
 
-_KEYED = itemgetter("name", "id_no", "phone", "email")
+_KEYED = itemgetter("name", "id_no", "phone", "email", "caller_phone")
 # What the record itself names as somebody's, to be masked in its text wherever it stands.
 _OWN = itemgetter("name", "phone", "id_no", "email")
 _SWEPT = itemgetter("title", *_SHORT, "content")
@@ -61,6 +62,7 @@ class Keys(NamedTuple):
     reporter: str | None = None
     basis: str | None = None
     bad_id: bool = False
+    caller: bool = False  # ``phone`` is the number that the call came from
 
 
 class Intake:
@@ -218,12 +220,15 @@ class Intake:
             instance: The configured channel: an account's name means something within it only.
             token: (kind, value) -> token; under the active key of the ring when None.
 
+        The number that a call came from stands in for a telephone where none was left that can be used: whoever leaves a number says
+        that it is theirs, and a call may come from a relative's or a shop's.
+
         Source: domain.md §1.1 (reporter_key) and §6.6: masked values and callers who are no person make no key.
         """
         token = token or self._token
         id_key = phone_key = email_key = name_key = reporter_key = basis = None
-        bad_id = False
-        name, id_no, phone, email = _KEYED(reporter.__dict__)
+        bad_id = by_caller = False
+        name, id_no, phone, email, caller = _KEYED(reporter.__dict__)
         # A masked value makes no key: it is passed over here, before anything reads it.
         if id_no and "*" not in id_no:
             number = read_id_no(id_no, reporter.id_type)
@@ -237,6 +242,10 @@ class Intake:
             phone_key = token("phone", phone)
             if reporter_key is None and not reporter.uscc and phone not in self._stop_list:
                 reporter_key, basis = phone_key, "phone"
+        elif caller and "*" not in caller and (caller := read_phone(caller).value):
+            phone_key, by_caller = token("phone", caller), True
+            if reporter_key is None and not reporter.uscc and caller not in self._stop_list:
+                reporter_key, basis = phone_key, "caller_phone"
         if email and (email := normal_email(email)):
             email_key = token("email", email)
         if name and "*" not in name and (name := bare_name(name)):
@@ -246,7 +255,7 @@ class Intake:
             found = reporter_key_basis(reporter, account_scope=instance, stop=self._stop_list)
             if found is not None:
                 reporter_key, basis = token(found.kind, found.value), found.basis
-        return Keys(phone_key, id_key, email_key, name_key, reporter_key, basis, bad_id)
+        return Keys(phone_key, id_key, email_key, name_key, reporter_key, basis, bad_id, by_caller)
 
 
 def files_id(raw_id: int) -> str:
@@ -278,6 +287,8 @@ def _quality(demand: Demand, keys: Keys, received_at: datetime) -> list[str]:
         flags.append("FUTURE_TIME")
     if keys.bad_id:
         flags.append("BAD_IDCARD")
+    if keys.caller:
+        flags.append(PHONE_OF_CALLER)
     return flags
 
 

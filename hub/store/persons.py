@@ -2,6 +2,9 @@
 
 A demand that bears both shows that they are one person's. From then on the demands that bear the telephone number alone go by the
 identity number too, as long as it is the only one seen with that telephone: a number that several persons share tells nobody.
+
+The number that a call came from, where the caller left no other, is looked up in the same way, and shows nothing itself: a mother's
+identity number said on her son's telephone does not make his demands hers.
 """
 
 from __future__ import annotations
@@ -15,8 +18,12 @@ from sqlalchemy import Connection
 from hub.store.engine import driver
 
 BY_PHONE = "phone"
+BY_CALLER = "caller_phone"
 LINKED = "phone_of_id_no"
-"""Values of ``reporter_basis``: known by the telephone number; known by the identity number that was seen with it."""
+"""Values of ``reporter_basis``: known by the telephone number; by the number that the call came from; by the identity number that
+was seen with either."""
+PHONE_OF_CALLER = "PHONE_OF_CALLER"
+"""Mark of a demand's ``quality``: its ``phone_key`` is that of the number that the call came from."""
 
 # Two are enough to know that a number is shared. Deleted demands tell nothing.
 _WANTED = """
@@ -27,12 +34,13 @@ WITH given AS (
     FROM given g LEFT JOIN LATERAL (
         SELECT DISTINCT d.id_key FROM demand d
         WHERE d.phone_key = g.phone_key AND d.phone_key IS NOT NULL AND d.phone_key IS DISTINCT FROM d.reporter_key
-            AND d.reporter_basis = 'id_no' AND d.id_key IS NOT NULL AND NOT d.deleted LIMIT 2
+            AND d.reporter_basis = 'id_no' AND d.id_key IS NOT NULL AND NOT d.deleted
+            AND NOT 'PHONE_OF_CALLER' = ANY(d.quality) LIMIT 2
     ) o ON true GROUP BY g.phone_key
 ), others AS (
     -- Each half is answered by an index: those who go by their telephone, and those who go by its owner.
     SELECT d.demand_id, o.wanted, o.phone_key FROM owner o JOIN demand d ON d.reporter_key = o.phone_key
-    WHERE d.reporter_basis = 'phone' AND o.wanted <> o.phone_key
+    WHERE d.reporter_basis IN ('phone', 'caller_phone') AND o.wanted <> o.phone_key
     UNION ALL
     SELECT d.demand_id, o.wanted, o.phone_key FROM owner o JOIN demand d
         ON d.phone_key = o.phone_key AND d.phone_key IS NOT NULL AND d.phone_key IS DISTINCT FROM d.reporter_key
@@ -47,7 +55,8 @@ SELECT demand_id, %s, %s, to_jsonb(d) - 'sealed', sealed FROM demand d WHERE dem
 """
 _UPDATE = """
 UPDATE demand d SET reporter_key = w.reporter_key, updated_at = %s,
-    reporter_basis = CASE WHEN w.reporter_key = d.phone_key THEN 'phone' ELSE 'phone_of_id_no' END
+    reporter_basis = CASE WHEN w.reporter_key <> d.phone_key THEN 'phone_of_id_no'
+        WHEN 'PHONE_OF_CALLER' = ANY(d.quality) THEN 'caller_phone' ELSE 'phone' END
 FROM unnest(%s::text[], %s::text[]) AS w (demand_id, reporter_key) WHERE d.demand_id = w.demand_id
 """
 # The rules then make one of what overlaps.

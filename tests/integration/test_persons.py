@@ -142,3 +142,63 @@ def test_linked_persons_stay_one_when_the_search_keys_change(
     assert report.counts["signals_new"] == 0
     assert county.signal(rule="W01").signal_id == before.signal_id
     assert county.signal(rule="W01").value == 4
+
+
+@pytest.mark.requirement("R27")
+def test_whoever_called_without_leaving_a_number_is_the_person_who_left_it_elsewhere(county: County) -> None:
+    county.judged(
+        said(county, 3, caller_phone=PHONE),
+        said(county, 2, phone=PHONE),
+        said(county, 1, phone=PHONE, id_no=ID),
+    )
+    called = keys(county)[0]
+    assert called.phone_key is not None
+    assert {row.reporter_basis for row in keys(county)} == {"phone_of_id_no", "id_no"}
+    assert len({row.reporter_key for row in keys(county)}) == 1
+    assert county.signal(rule="W01").value == 3
+
+
+def test_the_number_that_a_call_came_from_is_marked_and_yields_to_one_that_was_left(county: County) -> None:
+    county.judged(
+        said(county, 3, caller_phone=PHONE),
+        said(county, 2, caller_phone=PHONE, phone=OTHER_PHONE),
+        said(county, 1, caller_phone=PHONE, phone="139****4321"),
+    )
+    marks = [row.quality for row in county.rows("SELECT quality FROM demand ORDER BY source_no")]
+    called, left, masked = keys(county)
+    assert ["PHONE_OF_CALLER" in mark for mark in marks] == [True, False, True]
+    assert [called.reporter_basis, left.reporter_basis, masked.reporter_basis] == [
+        "caller_phone",
+        "phone",
+        "caller_phone",
+    ]
+    assert called.phone_key == masked.phone_key == called.reporter_key
+    assert left.phone_key not in (None, called.phone_key)
+
+
+@pytest.mark.parametrize("nobody", ["匿名", "未显示", "12345", "0", "400-123-4567", "1383765xxxx"])
+def test_a_caller_who_is_no_person_makes_no_key(county: County, nobody: str) -> None:
+    county.judged(said(county, 3, caller_phone=nobody), said(county, 2, caller_phone=nobody))
+    assert [(row.reporter_key, row.phone_key) for row in keys(county)] == [(None, None)] * 2
+
+
+def test_an_identity_number_said_on_anothers_telephone_makes_that_telephone_nobodys(county: County) -> None:
+    county.judged(said(county, 3, phone=PHONE), said(county, 2, caller_phone=PHONE, id_no=ID))
+    son, mother = keys(county)
+    assert (son.reporter_key, son.reporter_basis) == (son.phone_key, "phone")
+    assert mother.reporter_key == mother.id_key
+
+
+def test_a_callers_number_that_proves_shared_later_goes_by_itself_again(county: County) -> None:
+    county.judged(said(county, 4, caller_phone=PHONE), said(county, 3, phone=PHONE, id_no=ID))
+    assert keys(county)[0].reporter_basis == "phone_of_id_no"
+    county.judged(said(county, 2, phone=PHONE, id_no=OTHER_ID))
+    called = keys(county)[0]
+    assert (called.reporter_key, called.reporter_basis) == (called.phone_key, "caller_phone")
+
+
+def test_a_callers_number_on_the_stop_list_is_nobody(store: Store, ring: KeyRing, clock: ManualClock) -> None:
+    county = County(store, ring, clock)
+    county.collecting.intake._stop_list = frozenset({PHONE})
+    county.judged(said(county, 3, caller_phone=PHONE), said(county, 2, phone=PHONE, id_no=ID))
+    assert keys(county)[0].reporter_key is None
