@@ -1,7 +1,7 @@
 """A portal as counties have them: the paged list of what citizens wrote, served over real HTTP on loopback.
 
 It keeps the interface's manners: records newest first, bounds on the update time with both ends included, a record that changes
-is sent again with a new update time, errors inside HTTP 200. How a source misbehaves is played elsewhere
+is sent again with a new update time, errors inside HTTP 200; a reply is taken once for its number and changes the record. How a source misbehaves is played elsewhere
 (`hub.testing.hostile`).
 """
 
@@ -15,9 +15,13 @@ from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
+from hub.clock import COUNTY_ZONE, Clock, SystemClock
 from hub.county.loopback import QuietHandler, ServedOnLoopback
 
 PATH = "/api/zx/list"
+REPLY_PATH = "/api/zx/reply"
+# What a reply makes of a record's state.
+REPLIED: Mapping[str, str] = {"签收": "3", "退回": "40", "延期申请": "45", "办结": "4"}
 MAX_PAGE_SIZE = 1_000
 DEFAULT_PAGE_SIZE = 100
 Record = Mapping[str, Any]
@@ -44,6 +48,7 @@ class PortalList:
         self, records: Iterable[Record] = (), *, order: Literal["descending", "ascending"] = "descending"
     ) -> None:
         self._lock = threading.Lock()
+        self.replies: dict[str, Record] = {}
         self._records: dict[str, Record] = {}
         self._descending = order == "descending"
         # What is written down stays so until it changes: a year's list is asked for every day.
@@ -84,6 +89,22 @@ class PortalList:
             self._written.pop(number, None)
             self._changed.discard(number)
             self._listed = None
+
+    def reply(self, fields: Mapping[str, str], now: datetime) -> Literal["taken", "repeated", "unknown"]:
+        """Takes what became of a record, once for its ``hfbh``; ``unknown`` where there is no such record or operation."""
+        key, number, state = (
+            fields.get("hfbh", ""),
+            fields.get("zxbh", ""),
+            REPLIED.get(fields.get("czmc", "")),
+        )
+        with self._lock:
+            if key in self.replies:
+                return "repeated"
+            if not key or number not in self._records or state is None:
+                return "unknown"
+            self.replies[key] = dict(fields)
+        self.update(number, gxsj=now, zt=state)
+        return "taken"
 
     def window(self, start: str | None, end: str | None) -> list[Listed]:
         """The records with start <= gxsj <= end, in the list's order; an absent bound is open."""
@@ -155,6 +176,7 @@ class PortalServer(ServedOnLoopback):
         host: Address to listen on.
         port: 0 for any free one.
         token: Where given, requests need ``Authorization: Bearer`` with it.
+        clock: Tells when a reply was taken.
     """
 
     def __init__(
@@ -165,7 +187,9 @@ class PortalServer(ServedOnLoopback):
         host: str = "127.0.0.1",
         port: int = 0,
         token: str | None = None,
+        clock: Clock | None = None,
     ) -> None:
+        self._clock = clock or SystemClock()
         self.list = PortalList(records, order=order)
         self._token = token
         super().__init__(_handler(self), host=host, port=port)
@@ -191,10 +215,34 @@ class PortalServer(ServedOnLoopback):
         except ValueError:
             return 200, refusal(400, "参数错误")
 
+    def told(self, target: str, body: bytes, authorization: str | None) -> tuple[int, bytes]:
+        """Status and body for a reply."""
+        self.requests += 1
+        if self._token is not None and authorization != f"Bearer {self._token}":
+            return 401, refusal(401, "未登录或登录已过期")
+        if urlsplit(target).path != REPLY_PATH:
+            return 404, refusal(404, "接口不存在")
+        try:
+            fields = {str(name): str(value) for name, value in json.loads(body).items()}
+        except (ValueError, AttributeError):
+            return 200, refusal(400, "参数错误")
+        now = self._clock.now().astimezone(COUNTY_ZONE)
+        result = self.list.reply(fields, now.replace(tzinfo=None))
+        code, words = {
+            "taken": (200, "成功"),
+            "repeated": ("0001", "重复提交"),
+            "unknown": (2001, "诉求不存在"),
+        }[result]
+        return 200, _json({"code": code, "message": words, "data": None})
+
 
 def _handler(portal: PortalServer) -> type[QuietHandler]:
     class Handler(QuietHandler):
         def do_GET(self) -> None:
             self.send(*portal.answer(self.path, self.headers.get("Authorization")))
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send(*portal.told(self.path, body, self.headers.get("Authorization")))
 
     return Handler

@@ -19,7 +19,7 @@ class PortalSite(Site):
 
     def __init__(self, ground: Ground) -> None:
         super().__init__(ground)
-        self.server = PortalServer()
+        self.server = PortalServer(clock=ground.clock)
         self._by_sheet = False
 
     def show(self, records: Sequence[Mapping[str, Any]]) -> None:
@@ -38,7 +38,7 @@ class PortalSite(Site):
 
     def settings(self) -> Mapping[str, Any]:
         """See `Site.settings`."""
-        return {"base_url": self.server.url}
+        return {"base_url": self.server.url, "reply": {}}
 
     def arrive(self, happenings: Sequence[Happening], *, number: int, again: bool) -> int:
         """See `Site.arrive`."""

@@ -24,9 +24,9 @@ from hub.sdk import (
     Stream,
     Window,
 )
+from hub.sdk.replies import Unsendable, checked_reply
 from hub_channel_hotline.listed import Orders
 from hub_channel_hotline.mapping import Tables
-from hub_channel_hotline.replies import Unsendable, checked_reply
 from hub_channel_hotline.settings import HotlineSettings, SoapSource, ViewSource
 from hub_channel_hotline.soap import SoapOrders
 from hub_channel_hotline.view import ViewOrders
@@ -71,7 +71,7 @@ class HotlineChannel(Channel[HotlineSettings]):
         return self._orders.mapping.demands(raw.body)
 
     def reply(self, reply: Reply) -> ReplyReceipt:
-        """签收, 退回, 延期申请 or 办结, once for its key however often it is given; see `hub_channel_hotline.replies.checked_reply`.
+        """签收, 退回, 延期申请 or 办结, once for its key however often it is given; see `hub.sdk.replies.checked_reply`.
 
         Returns:
             Not accepted where the platform says no for good, and where the reply lacks what its kind needs: then nothing was sent.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from hub.sdk import ChannelContext, Order, Page, RawRecord, ReplyReceipt, Stream, Window
 from hub.sdk.readers.auth_policy import HttpAuth
+from hub.sdk.replies import TIME_FORM, CheckedReply
 from hub_channel_hotline.mapping import OrderMapping
-from hub_channel_hotline.replies import TIME_FORM, CheckedReply
 
 if TYPE_CHECKING:
     from hub.sdk.readers.http import HttpReader, Records

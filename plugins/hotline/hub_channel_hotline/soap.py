@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from hub.sdk import ChannelContext, Code, ReplyReceipt, SourceContractError
 from hub.sdk.readers.envelope import Envelope, Path
 from hub.sdk.readers.xml_check import BodyCheck
+from hub.sdk.replies import CheckedReply
 from hub_channel_hotline import names
 from hub_channel_hotline.fields import xml_fields
 from hub_channel_hotline.listed import ListedOrders, Opened
 from hub_channel_hotline.mapping import OrderMapping, Tables
 from hub_channel_hotline.package import elements, package
-from hub_channel_hotline.replies import CheckedReply
 from hub_channel_hotline.settings import SoapSource
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from hub.sdk import (
     Window,
 )
 from hub.sdk.readers.sql_place import Column, Kind, SqlView
+from hub.sdk.replies import CheckedReply
 from hub_channel_hotline import names
 from hub_channel_hotline.fields import json_fields
 from hub_channel_hotline.listed import Orders
 from hub_channel_hotline.mapping import OrderMapping, Tables
-from hub_channel_hotline.replies import CheckedReply
 from hub_channel_hotline.settings import ReplyTable, ViewSource
 
 if TYPE_CHECKING:

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from hub.sdk import ChannelContext, Code, ReplyReceipt, SourceContractError
+from hub.sdk import ChannelContext, ReplyReceipt
+from hub.sdk.replies import CheckedReply
 from hub_channel_hotline import names
 from hub_channel_hotline.fields import json_fields
 from hub_channel_hotline.listed import ListedOrders, Opened
 from hub_channel_hotline.mapping import OrderMapping, Tables
-from hub_channel_hotline.replies import CheckedReply
 from hub_channel_hotline.settings import WorkflowSource
 
 if TYPE_CHECKING:
-    from hub.sdk.readers.body import Body
     from hub.sdk.readers.jsonpage import Records
 
 
@@ -60,6 +57,8 @@ class WorkflowOrders(ListedOrders):
 
     def reply(self, reply: CheckedReply) -> ReplyReceipt:
         """Posts the reply as an operation on the order; the key goes as ``transaction_id`` and as Idempotency-Key."""
+        from hub.sdk.readers.json_reply import posted_reply
+
         operation = {
             "transaction_id": reply.key,
             "record_number": reply.number,
@@ -72,44 +71,15 @@ class WorkflowOrders(ListedOrders):
             "is_true": reply.is_true,
             "is_solved": reply.is_solved,
         }
-        body = msgspec.json.encode({name: value for name, value in operation.items() if value is not None})
-        headers = {"Content-Type": "application/json;charset=UTF-8", "Idempotency-Key": reply.key}
-        return self._http.reader.read(
-            "POST",
+        return posted_reply(
+            self._http.reader,
             self._source.reply_path,
-            lambda answer: self._receipt(answer, reply.key),
-            body=body,
-            headers=headers,
-            label=f"reply {reply.kind}",
-            repeatable=True,  # the key is the same
+            operation,
+            reply,
+            envelope=self._source.envelope,
+            repeated=self._source.repeated,
         )
 
     def close(self) -> None:
         """See `Orders.close`."""
         self._http.close()
-
-    def _receipt(self, answer: Body, key: str) -> ReplyReceipt:
-        """What the platform says; a code that it uses for "no" is an answer, not an error."""
-        from hub.sdk.readers.jsonpage import json_document
-
-        envelope = self._source.envelope
-        known = envelope.model_copy(update={"ok": envelope.ok | self._source.repeated})
-        code = ""
-        try:
-            document = json_document(answer)
-            code = _code_of(document, known.code_path)
-            json_document(answer, envelope=known)
-        except SourceContractError as exc:
-            if exc.code is not Code.SOURCE_ENVELOPE:
-                raise
-            return ReplyReceipt(False, detail=f"refused with code {code[:20]}")
-        if code in self._source.repeated:
-            return ReplyReceipt(True, reference=key, detail="taken before")
-        return ReplyReceipt(True, reference=key)
-
-
-def _code_of(document: bytes, path: tuple[str, ...]) -> str:
-    found = msgspec.json.decode(document)
-    for name in path:
-        found = found.get(name) if isinstance(found, dict) else None
-    return str(found) if isinstance(found, str | int) else ""

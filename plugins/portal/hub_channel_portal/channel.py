@@ -13,18 +13,23 @@ from hub.sdk import (
     ChannelContext,
     Check,
     CheckReport,
+    Code,
     ConfigError,
     Order,
     Page,
     PositionKind,
     RawRecord,
     RecordRejected,
+    Reply,
+    ReplyReceipt,
     SourceContractError,
     SourceUnavailable,
     Stream,
     Window,
 )
+from hub.sdk.replies import Unsendable, checked_reply
 from hub_channel_portal.mapping import PortalMapping
+from hub_channel_portal.names import REPLY
 from hub_channel_portal.settings import PortalSettings
 
 if TYPE_CHECKING:
@@ -99,6 +104,46 @@ class PortalChannel(Channel[PortalSettings]):
     def normalize(self, raw: RawRecord) -> Sequence[Demand]:
         """See `Channel.normalize` and `hub_channel_portal.mapping`."""
         return self._mapping.demands(raw.body)
+
+    def takes_replies(self) -> bool:
+        """Only where the settings name an interface for them."""
+        return self.settings.reply is not None
+
+    def reply(self, reply: Reply) -> ReplyReceipt:
+        """签收, 退回, 延期申请 or 办结, once for its key however often it is given; see `hub.sdk.replies.checked_reply`.
+
+        Returns:
+            Not accepted where the portal says no for good, and where the reply lacks what its kind needs: then nothing was sent.
+
+        Raises:
+            SourceUnavailable: The portal is away; the same reply may be given again.
+            SourceContractError: The portal answers what nobody expects.
+            ConfigError: This portal takes no replies (code ``reply_not_offered``).
+        """
+        from hub.sdk.readers.json_reply import posted_reply
+
+        interface = self.settings.reply
+        if interface is None:
+            raise ConfigError(
+                f"channel {self.ctx.instance}: this portal takes no replies (expected the setting reply, with an interface for them); answer on "
+                "the portal itself, or have its keeper open the interface and name it in the channel's settings",
+                code=Code.REPLY_NOT_OFFERED,
+            )
+        try:
+            checked = checked_reply(reply, self.ctx.zone)
+        except Unsendable as exc:
+            return ReplyReceipt(False, detail=f"not sent: {exc}")
+        told = {interface.names.get(member, member): getattr(checked, name) for name, member in REPLY.items()}
+        operation = interface.names.get(REPLY["title"], REPLY["title"])
+        told[operation] = interface.operations.get(checked.kind, checked.title)
+        return posted_reply(
+            self._reader,
+            interface.path,
+            told,
+            checked,
+            envelope=interface.envelope,
+            repeated=interface.repeated,
+        )
 
     def check(self) -> CheckReport:
         """Asks for one small page and reads its records; writes nothing."""

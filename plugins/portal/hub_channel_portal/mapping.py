@@ -35,17 +35,19 @@ TYPE_CODES: Mapping[str, DemandType] = {
     "6": DemandType.PRAISE,
     "9": DemandType.OTHER,
 }
+# The portals' own codes have one digit; those of the county's list two (domain.md §6.4). Some portals send the word itself.
 STATUS_CODES: Mapping[str, DemandStatus] = {
-    "0": DemandStatus.PENDING,  # 草稿之后、受理之前
-    "1": DemandStatus.PENDING,  # 待受理
-    "2": DemandStatus.ACCEPTED,  # 已受理
-    "3": DemandStatus.IN_HAND,  # 办理中
-    "4": DemandStatus.ANSWERED,  # 已答复
-    "5": DemandStatus.CLOSED,  # 已办结
-    "6": DemandStatus.REFUSED,  # 不予受理
-    "7": DemandStatus.SUPPLEMENT,  # 待补充
-    "8": DemandStatus.MERGED,  # 并单
-    "9": DemandStatus.VOID,  # 作废
+    **dict.fromkeys(("0", "1", "10", "待受理"), DemandStatus.PENDING),  # 0: between draft and acceptance
+    **dict.fromkeys(("7", "15", "待补充"), DemandStatus.SUPPLEMENT),
+    **dict.fromkeys(("2", "20", "已受理", "25", "待派遣"), DemandStatus.ACCEPTED),
+    **dict.fromkeys(("30", "已派遣", "待签收"), DemandStatus.ASSIGNED),
+    **dict.fromkeys(("3", "35", "办理中", "40", "申请退回", "45", "申请延期"), DemandStatus.IN_HAND),
+    **dict.fromkeys(("75", "重办", "80", "督办中"), DemandStatus.IN_HAND),
+    **dict.fromkeys(("4", "已答复", "50", "已反馈待审核", "已反馈", "60", "待回访"), DemandStatus.ANSWERED),
+    **dict.fromkeys(("5", "70", "已办结"), DemandStatus.CLOSED),
+    **dict.fromkeys(("6", "90", "不予受理"), DemandStatus.REFUSED),
+    **dict.fromkeys(("8", "95", "并单"), DemandStatus.MERGED),
+    **dict.fromkeys(("9", "99", "作废"), DemandStatus.VOID),
 }
 _ANONYMITY: Mapping[str, Anonymity] = {"0": Anonymity.SECRET, "1": Anonymity.OPEN}
 _GONE: Mapping[str, bool] = {"0": False, "1": True, "false": False, "true": True}

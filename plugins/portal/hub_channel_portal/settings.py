@@ -4,12 +4,44 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from hub.model.codes import DemandStatus, DemandType
+from hub.model.codes import DemandStatus, DemandType, ReplyKind
 from hub.sdk import ChannelSettings
 from hub.sdk.readers.auth_policy import HttpAuth, NoAuth
+from hub.sdk.readers.envelope import Envelope
 from hub.sdk.readers.policy import HttpPolicy
+from hub_channel_portal.names import REPLY
+
+
+class ReplyInterface(BaseModel):
+    """Where the portal takes what became of a demand: 签收, 退回, 延期申请, 办结.
+
+    Attributes:
+        path: Below ``base_url``; each reply is a POST of one JSON object.
+        names: Member as the hub sends it (``hfbh``, ``zxbh``, ``czmc`` …) -> its name here, where that is another.
+        operations: Kind of reply -> what the portal calls it, where that is not 签收, 退回, 延期申请 or 办结.
+        envelope: How the answer is judged.
+        repeated: Codes by which the portal says that it had taken a reply before.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = "/api/zx/reply"
+    names: dict[str, str] = Field(default_factory=dict)
+    operations: dict[ReplyKind, str] = Field(default_factory=dict)
+    envelope: Envelope = Envelope()
+    repeated: frozenset[str] = frozenset({"0001"})
+
+    @field_validator("names")
+    @classmethod
+    def _are_members(cls, value: dict[str, str]) -> dict[str, str]:
+        unknown = sorted(set(value) - set(REPLY.values()))
+        if unknown:
+            raise ValueError(
+                f"no members of a reply: {', '.join(unknown)}; known: {', '.join(REPLY.values())}"
+            )
+        return value
 
 
 class PortalSettings(ChannelSettings):
@@ -26,6 +58,7 @@ class PortalSettings(ChannelSettings):
             whose total counts more than it lists.
         types: Codes of ``lx`` that mean something else here; they go before the names in ``lxmc`` and the usual table.
         statuses: Likewise for ``zt``.
+        reply: Where replies go; null: this portal takes none.
     """
 
     base_url: str
@@ -37,6 +70,7 @@ class PortalSettings(ChannelSettings):
     total: Literal["exact", "hint"] = "exact"
     types: dict[str, DemandType] = Field(default_factory=dict)
     statuses: dict[str, DemandStatus] = Field(default_factory=dict)
+    reply: ReplyInterface | None = None
 
     @field_validator("base_url")
     @classmethod

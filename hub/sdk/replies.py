@@ -1,4 +1,4 @@
-"""Replies to the platform: 签收, 退回, 延期申请, 办结; what each must hold, before anything is sent."""
+"""Replies to a demand's own platform: 签收, 退回, 延期申请, 办结; what each must hold, before anything is sent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from hub.model.codes import ReplyKind
-from hub.sdk import Reply
+from hub.sdk.channel import Reply
 
 TITLES: Mapping[ReplyKind, str] = {
     ReplyKind.SIGN: "签收",
