@@ -16,6 +16,7 @@ AWAY = (Code.STORE_UNAVAILABLE, Code.STORE_FULL, Code.STORE_SCHEMA, Code.STORE_P
 """Codes that say that the database cannot be used by anybody now."""
 
 _BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+_UNWELL_AFTER = 3  # passes that failed one after the other: one alone may be a server that restarts
 
 
 class Owner(Protocol):
@@ -57,6 +58,7 @@ class Loop:
         self._rest_s = rest_s
         self._owner = owner
         self._failures = 0
+        self._code: str | None = None
         self._told: str | None = None
         self._woken = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"hub-{name}", daemon=True)
@@ -70,6 +72,16 @@ class Loop:
     def failing(self) -> bool:
         """Whether its last pass ended with an error."""
         return self._failures > 0
+
+    @property
+    def trouble(self) -> str | None:
+        """The code with which its last pass failed; None after one that went well."""
+        return self._code
+
+    @property
+    def well(self) -> bool:
+        """Whether it lives and gets something done: not several passes failed one after the other."""
+        return self.alive and self._failures < _UNWELL_AFTER
 
     def start(self) -> None:
         """Begins with a first pass at once."""
@@ -103,7 +115,7 @@ class Loop:
             wait_s = self._failed(str(Code.UNEXPECTED), exc)
         else:
             self._failures = 0
-            self._told = None
+            self._code = self._told = None
         self.passes += 1
         self.ended_at, self.began_at = clock.now(), None
         return wait_s
@@ -112,6 +124,7 @@ class Loop:
         self.errors[code] += 1
         wait_s = _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
         self._failures += 1
+        self._code = code
         if isinstance(exc, HubError) and exc.code in AWAY:
             self._owner.database_failed(exc)
             return wait_s

@@ -125,10 +125,11 @@ class Scheduler:
         self._chain.wake()
 
     def parts(self) -> Mapping[str, Mapping[str, Any]]:
-        """Each loop in a few words, for `/healthz`: well while its thread lives."""
+        """Each loop in a few words, for `/healthz`: well while its thread lives and gets something done."""
         return {
             f"loop {loop.name}": {
-                "ok": loop.alive,
+                "ok": loop.well,
+                "code": loop.trouble,
                 "passes": loop.passes,
                 "errors": loop.errors.total(),
                 "busy_since": _iso(loop.began_at),
@@ -277,8 +278,16 @@ class Scheduler:
                 pass  # the next pass tries again, and the line above says what is the matter
 
     def _database_answered(self) -> None:
-        """Notes that the database is back; the log says so once, and every loop goes on at once."""
+        """Notes that the database is back; the log says so once, and every loop goes on at once.
+
+        That a question was answered says nothing of room: a full database is back when no loop fails for want of it any more, each
+        at its own pace. Woken by every answer, a collector would ask its source for the same window every second.
+        """
         with self._lock:
+            if self._trouble == Code.STORE_FULL and any(
+                loop.trouble == Code.STORE_FULL for loop in self.loops
+            ):
+                return
             back, self._trouble = self._trouble is not None, None
         if back:
             self.say("info", "database_back")

@@ -20,7 +20,7 @@ from hub.scheduler import Scheduler, run_once
 from hub.sdk.channel import Page, Window
 from hub.store.engine import Store
 from tests.db import NOW
-from tests.support.hubs import scripted_hub
+from tests.support.hubs import scripted_hub, until
 from tests.support.scripted import played, record
 
 
@@ -156,6 +156,56 @@ def test_a_step_that_raises_what_nobody_foresaw_is_counted_and_ends_no_loop(
     said = logged.readouterr().err
     assert said.count("loop_failed") == 1
     assert "欧阳建国" not in said
+
+
+def test_a_full_database_is_told_once_and_no_answered_question_makes_a_source_be_asked_more_often(
+    database_url: str, tmp_path: Path, logged: pytest.CaptureFixture[str]
+) -> None:
+    told, asked = Told(), []
+
+    def counted(window: Window) -> Iterator[Page]:
+        asked.append(window)
+        return iter(played([record("A1")])(window))
+
+    with scripted_hub(database_url, tmp_path, {"window": counted}, serve__pipeline_every_s=0.02) as hub:
+        take_room(hub.store)
+        with running(hub, told) as scheduler:
+            collector, chain = (
+                next(loop for loop in scheduler.loops if loop.name == name)
+                for name in ("collect-window", "chain")
+            )
+            until(lambda: collector.passes == 3, "a third try")
+            # Each reads the database; what they learn is that it answers, not that it has room.
+            read_by_then = chain.passes
+            until(lambda: chain.passes > read_by_then + 20, "the chain went on")
+            assert len(asked) < 10
+            assert scheduler.parts()["loop chain"]["ok"]
+            full = scheduler.parts()["loop collect-window"]
+            assert (full["ok"], full["code"]) == (False, "store_full")
+
+            make_room(hub.store)
+            assert told.wait_for("collect", "window/main").records.stored == 1
+            until(lambda: all(part["ok"] for part in scheduler.parts().values()), "well again")
+            until(lambda: chain.passes > read_by_then + 60, "the chain asked again")
+    said = logged.readouterr().err
+    assert [said.count(event) for event in ('"database_away"', '"database_back"')] == [1, 1]
+
+
+def take_room(store: Store) -> None:
+    """From now on no page finds room, as PostgreSQL says it."""
+    with store.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "RAISE 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$"
+        )
+        connection.exec_driver_sql(
+            "CREATE TRIGGER no_room BEFORE INSERT ON source_record FOR EACH ROW EXECUTE FUNCTION no_room()"
+        )
+
+
+def make_room(store: Store) -> None:
+    with store.begin() as connection:
+        connection.exec_driver_sql("DROP FUNCTION no_room CASCADE")
 
 
 def test_what_on_report_raises_stops_nothing(database_url: str, tmp_path: Path) -> None:
