@@ -221,6 +221,26 @@ def test_a_page_of_which_no_record_can_be_read_is_loud():
     assert fails(package(order("1", "&"), order("2", "&"))).code is Code.PAGE_NOT_XML
 
 
+@pytest.mark.parametrize("inside", ["", "&"], ids=["sound", "with a bad record"])
+@pytest.mark.parametrize(
+    "declared",
+    ["".join(f' xmlns:n{n}="urn:{n}"' for n in range(3_000)), f' xmlns:n="urn:{"n" * 100_000}"'],
+    ids=["many", "long"],
+)
+def test_namespaces_that_every_record_would_repeat_are_refused_in_time(declared, inside):
+    page = package(*(order("1") for _ in range(5_000)), order("2", inside))
+    began = time.process_time()
+
+    assert fails(page.replace("<Package>", f"<Package{declared}>")).code is Code.PAGE_TOO_LARGE
+    assert time.process_time() - began < 5
+
+
+def test_namespaces_declared_anew_in_every_record_are_no_bound():
+    records = [order("1").replace("<Order>", f'<Order xmlns:n="urn:{n}">') for n in range(500)]
+
+    assert len(read(package(*records)).raw) == 500
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"<Order>", b"<Order><a>\xff</a></Order>", b"[]", b"<!DOCTYPE a><Order/>"]
 )

@@ -42,6 +42,10 @@ INNER = "<>"  # a step of a path: the text here is an XML document of its own
 ANY = "*"  # a step of a path: whatever the element is called
 DEEPEST = 64
 MOST_ELEMENTS = 1_000_000
+# A record is written with every namespace that is declared around it: a thousand declarations around ten thousand records, or one of a
+# megabyte, would make gigabytes of a small page.
+MOST_NAMESPACES = 100
+_GROWTH, _GROWTH_FREE = 8, 8 * 1024 * 1024
 _PIECE = 64 * 1024
 _MOST_WRAPPINGS = 3
 _DECLARATION = re.compile(r"\s*<\?xml\b[^>]{0,300}\?>")
@@ -94,7 +98,7 @@ def parse_xml(text: str, *, at_end: Callable[[etree._Element, int], None] | None
     declaration = _DECLARATION.match(text)
     content = text[declaration.end() :] if declaration else text.lstrip()
     parser = etree.XMLPullParser(
-        events=("start", "end"),
+        events=("start", "end", "start-ns", "end-ns"),
         encoding="utf-8",
         resolve_entities=False,
         load_dtd=False,
@@ -105,13 +109,22 @@ def parse_xml(text: str, *, at_end: Callable[[etree._Element, int], None] | None
         remove_pis=True,
         strip_cdata=False,
     )
-    depth = count = 0
+    depth = count = namespaces = 0
     try:
         encoded = content.encode()
         for begin in range(0, len(encoded), _PIECE):
             parser.feed(encoded[begin : begin + _PIECE])
             for event, element in parser.read_events():
-                if event == "start":
+                if event == "start-ns":
+                    namespaces += 1
+                    if namespaces > MOST_NAMESPACES:
+                        raise Refused(
+                            Code.PAGE_TOO_LARGE,
+                            f"more than {MOST_NAMESPACES} namespaces around one element (expected a few)",
+                        )
+                elif event == "end-ns":
+                    namespaces -= 1
+                elif event == "start":
                     depth, count = depth + 1, count + 1
                     if depth > DEEPEST:
                         raise Refused(
@@ -414,10 +427,11 @@ class _Reading:
     def _split_off(self, text: str, at: Path) -> tuple[etree._Element, list[_Found]]:
         """The document without its records, and these."""
         found: list[_Found] = []
+        grown = _Grown(len(text))
 
         def take(element: etree._Element, depth: int) -> None:
             if depth == len(at) - 1 and _matches(element, at):
-                found.append(_written(element))
+                found.append(grown.by(_written(element)))
                 parent = element.getparent()
                 if parent is not None:
                     element.clear(keep_tail=False)
@@ -449,7 +463,11 @@ class _Reading:
             f'xmlns{":" + prefix if prefix else ""}="{html.escape(uri)}"'
             for prefix, uri in sorted(((prefix or "", uri) for prefix, uri in parent.nsmap.items()))
         )
-        found = [_alone(text[begin:stop], names) for begin, stop in slices]
+        grown = _Grown(len(text))
+        try:
+            found = [grown.by(_alone(text[begin:stop], names)) for begin, stop in slices]
+        except Refused as exc:
+            self.refuse(exc)
         return root, found
 
     def _problem(self, index: int, one: _Found) -> RecordProblem:
@@ -464,6 +482,28 @@ class _Reading:
 
     def fail(self, code: Code, found: str, todo: str) -> NoReturn:
         raise SourceContractError(f"{self.body.place}: {found}; {todo}", code=code, body=self.body.content)
+
+
+class _Grown:
+    """Counts what the records of a page come to when each is written by itself.
+
+    Args:
+        chars: Of the page.
+    """
+
+    def __init__(self, chars: int) -> None:
+        self._most = _GROWTH * chars + _GROWTH_FREE
+        self._left = self._most
+
+    def by(self, one: _Found) -> _Found:
+        """The record, counted; raises Refused beyond the bound."""
+        self._left -= len(one.raw)
+        if self._left < 0:
+            raise Refused(
+                Code.PAGE_TOO_LARGE,
+                f"records that come to more than {self._most} bytes with the namespaces declared around them (expected little more than the page)",
+            )
+        return one
 
 
 def _written(element: etree._Element) -> _Found:
