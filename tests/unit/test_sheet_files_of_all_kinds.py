@@ -286,6 +286,58 @@ def test_a_zip_that_lies_about_its_sizes_is_refused():
     assert bounded(bytes(content)) in (Code.FILE_TOO_LARGE, Code.FILE_UNREADABLE)
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_packed_in_a_way_that_cannot_be_opened_piece_by_piece_is_refused_unopened(packing):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", packing) as archive, archive.open("xl/workbook.xml", "w") as entry:
+        for _ in range(16):
+            entry.write(b"\x00" * 2**20)
+
+    assert bounded(file.getvalue()) is Code.FILE_UNREADABLE
+    assert "packed in another way" in refused(file.getvalue()).found
+
+
+def naming_one_text(text, times):
+    """A workbook that keeps a text once and names it in so many rows, as every program does."""
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    links = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    named = [[1, 2, 3, 4], *([[0] * 4] * times)]
+    cells = ["".join(f'<c t="s"><v>{place}</v></c>' for place in row) for row in named]
+    lines = "".join(f"<row>{row}</row>" for row in cells)
+    texts = "".join(f"<si><t>{one}</t></si>" for one in [text, *HEAD])
+    link = (
+        f'<Relationship Id="rIdS" Type="{links}/sharedStrings" Target="sharedStrings.xml"/></Relationships>'
+    )
+    with zipfile.ZipFile(io.BytesIO(xlsx(ROWS))) as before:
+        entries = {one.filename: before.read(one) for one in before.infolist()}
+    entries["xl/worksheets/sheet1.xml"] = (
+        f'<worksheet xmlns="{main}"><sheetData>{lines}</sheetData></worksheet>'.encode()
+    )
+    entries["xl/sharedStrings.xml"] = f'<sst xmlns="{main}">{texts}</sst>'.encode()
+    known = entries["xl/_rels/workbook.xml.rels"]
+    entries["xl/_rels/workbook.xml.rels"] = known.replace(b"</Relationships>", link.encode())
+    return packed(entries)
+
+
+@pytest.mark.parametrize(("times", "read"), [(8, True), (9, False)])
+def test_the_text_of_all_cells_together_is_bounded_however_small_the_file(times, read):
+    plan = SheetPlan(PLAN.columns, limits=SheetLimits(text_chars=4 * 8 * 1_000 + 20, cell_chars=1_000))
+    content = naming_one_text("长" * 1_000, times)
+
+    assert outcome(content, plan) == (
+        [dict.fromkeys(HEAD, "长" * 1_000)] * 8 if read else Code.FILE_TOO_LARGE
+    )
+
+
+def test_a_cell_beyond_the_bound_is_set_aside_and_costs_no_more_than_the_bound():
+    plan = SheetPlan(PLAN.columns, limits=SheetLimits(text_chars=10_000, cell_chars=1_000))
+    content = naming_one_text("长" * 900_000, 2)
+
+    problems = [record.problem.code if record.problem else None for record in SheetRecords(content, plan)]
+
+    assert problems == [Code.RECORD_TOO_LARGE] * 2
+
+
 def test_a_zip_of_very_many_entries_is_refused():
     content = packed({"xl/workbook.xml": b"<x/>", **{f"{number}": b"" for number in range(6_000)}})
 

@@ -390,6 +390,19 @@ def test_a_row_with_a_cell_beyond_the_bound_is_set_aside_and_no_other():
     assert codes(tally) == [(1, 2, "事项名称", "record_too_large")]
 
 
+@pytest.mark.parametrize("way", ["merged", "同上"])
+def test_what_is_repeated_in_many_rows_is_bounded_in_all_and_told_by_row(way):
+    plan = SheetPlan(COLUMNS, limits=SheetLimits(cell_chars=1_000, text_chars=3_000))
+    below = None if way == "merged" else "同上"
+    rows = [["2026-06-23", "张*", "1", "长" * 1_000], *(["2026-06-23", "李*", "2", below] for _ in range(5))]
+
+    found, tally = read(xlsx([HEAD, *rows], merged=("D2:D7",) if way == "merged" else ()), plan)
+
+    assert [record.problem is None for record in found] == [True] * 4 + [False] * 2
+    assert codes(tally)[0] == (1, 6, "事项名称", "record_too_large")
+    assert sum(len(record.body.decode()) for record in found) < 6_000
+
+
 def test_what_the_mapping_rejects_is_told_by_row_and_handed_over_all_the_same():
     def normalize(raw):
         Cells.of(raw).moment("日期", COUNTY_ZONE)

@@ -146,6 +146,7 @@ class SheetRecords:
         self._plan = plan
         self._normalize = normalize
         self._titles = titles
+        self._repeats = _Repeats(plan.limits)
         self._of_a_kind: Counter[str] = Counter()
         self._numbered: dict[str, tuple[bytes, str]] = {}
         self._wholes = Wholes(plan.gathering) if plan.gathering is not None else None
@@ -156,7 +157,7 @@ class SheetRecords:
             yield self._sheet_set_aside(sheet, problem)
         for sheet, head in headed:
             year = year_in(head.titles) or year_in([sheet.name]) or year_in(self._titles)
-            for row, cells, trouble in _Rows(sheet, head, self.tally, self._plan.limits.cell_chars):
+            for row, cells, trouble in _Rows(sheet, head, self.tally, self._repeats):
                 record = self._record(sheet, row, cells, year, trouble)
                 if record is not None:
                     self.tally.records += 1
@@ -311,11 +312,24 @@ class SheetRecords:
             )
 
 
+class _Repeats:
+    """Bounds what merged cells and "同上" repeat in all rows of a file: a long text over all rows of a sheet would make gigabytes of records."""
+
+    def __init__(self, limits: SheetLimits) -> None:
+        self.cell_chars, self._left = limits.cell_chars, limits.text_chars
+
+    def may(self, cell: Any) -> bool:
+        """Whether the cell may be repeated once more; counts it."""
+        self._left -= len(cell) if isinstance(cell, str) else 1
+        return self._left >= 0
+
+
 class _Rows:
     """Rows below a header: (row as the program shows it, cells by column, what makes it unusable)."""
 
-    def __init__(self, sheet: OpenedSheet, head: Head, tally: Tally, cell_chars: int) -> None:
-        self._sheet, self._head, self._tally, self._cell_chars = sheet, head, tally, cell_chars
+    def __init__(self, sheet: OpenedSheet, head: Head, tally: Tally, repeats: _Repeats) -> None:
+        self._sheet, self._head, self._tally, self._repeats = sheet, head, tally, repeats
+        self._cell_chars = repeats.cell_chars
         self._above: dict[str, Any] = {}
         self._merging: dict[
             int, tuple[int, Cell]
@@ -368,7 +382,8 @@ class _Rows:
             if index > bottom:
                 del self._merging[column]
         for place, name in head.names.items():
-            cell: Any = cells[place] if place < len(cells) else ""
+            own: Any = cells[place] if place < len(cells) else ""
+            cell = own
             if cell == "" and place in self._merging and place not in errors:
                 cell = self._merging[place][1]
             if place in errors:
@@ -385,13 +400,21 @@ class _Rows:
                         "it says that it holds what stands above, and nothing stands there (expected a cell with a value above it)",
                         "fill in the value and put the file there again",
                     )
+            if cell is not own and place not in errors and not self._repeats.may(cell):
+                trouble = _Trouble(
+                    Code.RECORD_TOO_LARGE,
+                    name,
+                    "a long text that merged cells or 同上 repeat in more rows than are read (expected short ones to be repeated)",
+                    "write the text once, in the row that it belongs to, and put the file there again",
+                )
+                cell = ""
             if cell == "":
                 continue
             if isinstance(cell, str) and len(cell) > self._cell_chars:
                 trouble = _Trouble(
                     Code.RECORD_TOO_LARGE,
                     name,
-                    f"a cell of {len(cell)} characters (expected at most {self._cell_chars})",
+                    f"a cell of more than {self._cell_chars} characters (expected no more)",
                     "shorten it and put the file there again",
                 )
                 cell = cell[: self._cell_chars]

@@ -45,12 +45,14 @@ class Problem(Exception):
 
 def main() -> int:
     """Reads stdin, writes frames; exit code 0 also for a file that is refused."""
-    kind, max_rows, max_columns, max_cells, memory_bytes, cpu_s = sys.argv[1], *map(int, sys.argv[2:7])
+    kind, *numbers = sys.argv[1:9]
+    max_rows, max_columns, max_cells, cell_chars, text_chars, memory_bytes, cpu_s = map(int, numbers)
     _limit(memory_bytes, cpu_s)
     out = sys.stdout.buffer
     content = sys.stdin.buffer.read()
     try:
-        for frame in _frames(kind, content, max_rows, max_columns, max_cells):
+        short = _Shortener(cell_chars, text_chars)
+        for frame in _frames(kind, content, max_rows, max_columns, max_cells, short):
             _put(out, frame)
         _put(out, {"end": True})
     except Problem as exc:
@@ -83,7 +85,7 @@ def _put(out: Any, frame: object) -> None:
 
 
 def _frames(
-    kind: str, content: bytes, max_rows: int, max_columns: int, max_cells: int
+    kind: str, content: bytes, max_rows: int, max_columns: int, max_cells: int, short: _Shortener
 ) -> Iterator[dict[str, Any]]:
     left_rows, left_cells = max_rows, max_cells
     from_bytes = {"workbook": _workbook, "html": _html, "xml": _xml}[kind]
@@ -99,12 +101,35 @@ def _frames(
             )
         yield {"sheet": {"number": number, **sheet, "rows": len(rows)}}
         for start in range(0, len(rows), ROWS_A_FRAME):
-            yield {"rows": [[_cell(value) for value in row] for row in rows[start : start + ROWS_A_FRAME]]}
+            yield {
+                "rows": [[_cell(value, short) for value in row] for row in rows[start : start + ROWS_A_FRAME]]
+            }
 
 
-def _cell(value: object) -> object:
-    """A cell as msgpack: text, number and truth as they are, a time as a list of one ISO text."""
-    if isinstance(value, str | float | int):
+class _Shortener:
+    """Bounds the text that is handed over: a workbook names one long text in a thousand cells, and each would be a copy in the hub.
+
+    Args:
+        cell_chars: Of one cell; of a longer one no more goes over than shows that it is longer.
+        text_chars: Of all cells together.
+    """
+
+    def __init__(self, cell_chars: int, text_chars: int) -> None:
+        self._cell_chars, self._text_chars, self._left = cell_chars, text_chars, text_chars
+
+    def __call__(self, text: str) -> str:
+        short = text[: self._cell_chars + 1]
+        self._left -= len(short)
+        if self._left < 0:
+            raise Problem(_TOO_LARGE, f"cells with more than {self._text_chars} characters of text in all")
+        return short
+
+
+def _cell(value: object, short: _Shortener) -> object:
+    """A cell as msgpack: text within its bounds, number and truth as they are, a time as a list of one ISO text."""
+    if isinstance(value, str):
+        return short(value)
+    if isinstance(value, float | int):
         return value
     if isinstance(
         value, dt.datetime

@@ -9,7 +9,9 @@ What the bytes are is told by the bytes; the ending of a file's name counts for 
 | HTML tables, XML spreadsheet 2003 | by lxml, in a process of its own |
 | text | as CSV or TSV, here: `hub.sdk.readers.sheet_text` |
 
-Before calamine sees a zip, every entry is inflated and counted here: what an archive declares of itself may lie.
+Before calamine sees a zip, every entry is inflated and counted here: what an archive declares of itself may lie. Only stored and
+deflated entries are opened, as both formats have them: Python's bz2 and LZMA give back all that a piece inflates to at once, and a
+file of 600 bytes would take more than a gigabyte before anything could be counted.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ Cell = str | float | int | bool | list[str]
 
 _CHILD = Path(__file__).with_name("sheet_child.py")
 _ENDS = b"PK\x05\x06"
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _XML_SPREADSHEET = re.compile(
     rb"urn:schemas-microsoft-com:office:spreadsheet|progid=.Excel\.Sheet", re.IGNORECASE
 )
@@ -61,6 +64,7 @@ class SheetLimits:
         columns: Of one sheet.
         cells: Of all sheets together, empty ones included.
         cell_chars: Of one cell; a row with a longer one is set aside.
+        text_chars: Of all cells together; a workbook may name one long text in thousands of cells.
         memory_bytes: Address space of the process that opens the bytes.
         cpu_s: Processor time of that process.
         wall_s: Time until it must have ended.
@@ -74,6 +78,7 @@ class SheetLimits:
     columns: int = 512
     cells: int = 5_000_000
     cell_chars: int = 100_000
+    text_chars: int = 64 * MIB
     memory_bytes: int = 2_048 * MIB
     cpu_s: int = 60
     wall_s: float = 120.0
@@ -227,6 +232,8 @@ def _count(archive: zipfile.ZipFile, size_bytes: int, limits: SheetLimits) -> No
         raise too_large(f"an archive of {len(entries)} entries, at most {limits.entries} are read")
     if any(entry.flag_bits & 1 for entry in entries):
         raise unreadable("an archive under a password")
+    if any(entry.compress_type not in _METHODS for entry in entries):
+        raise unreadable("an archive that is packed in another way than a workbook is (expected deflate)")
     names = {entry.filename for entry in entries}
     if not names & {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}:
         raise unreadable("an archive without a workbook (expected .xlsx or .ods)")
@@ -248,7 +255,10 @@ def _judge_size(inflated: int, size_bytes: int, limits: SheetLimits) -> None:
 
 
 def _from_child(kind: str, content: bytes, limits: SheetLimits) -> Iterator[OpenedSheet]:
-    given = (kind, limits.rows, limits.columns, limits.cells, limits.memory_bytes, limits.cpu_s)
+    given = (
+        *(kind, limits.rows, limits.columns, limits.cells, limits.cell_chars, limits.text_chars),
+        *(limits.memory_bytes, limits.cpu_s),
+    )
     # No secret of the hub's environment reaches the process that touches hostile bytes.
     child = subprocess.Popen(
         [sys.executable, "-I", str(_CHILD), *map(str, given)],
