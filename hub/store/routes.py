@@ -6,12 +6,14 @@ the same words through another channel within a few days. Each is answered and f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from zlib import crc32
 
 from sqlalchemy import Column, Connection, Index, Table, Text
 
 from hub.store.engine import driver
+from hub.store.signals import lock_buckets
 from hub.store.tables import Id, Moment, metadata
 
 demand_link = Table(
@@ -29,35 +31,38 @@ BY_ORDER = "order_no"
 BY_WORDS = "words"
 WITHIN = timedelta(days=3)
 _LEAST_WORDS = 12  # shorter texts ("请尽快处理") are said by many
+_LOCK_SPACE, _BUCKETS = 0x524F, 256
 
 # The platform's own record counts; of two that say the same words the earlier one does. The order of the two halves is the order
 # of what is surer.
 _WANTED = """
 WITH given AS (
     SELECT demand_id, instance, source_no, assigned_no, reporter_key, submitted_at, text FROM demand
-    WHERE demand_id = ANY(%(ids)s) AND NOT deleted
+    WHERE demand_id = ANY(%(ids)s) AND NOT deleted AND status <> 'void'
 ), by_order AS (
     SELECT g.demand_id, o.demand_id AS same_as FROM given g
     JOIN source_record r ON r.stream_id = ANY(ARRAY(SELECT stream_id FROM stream_state)) AND r.source_no = g.assigned_no
     JOIN demand o ON o.demand_id = r.demand_id
-    WHERE o.instance <> g.instance AND NOT o.deleted
+    WHERE o.instance <> g.instance AND NOT o.deleted AND o.status <> 'void'
     UNION ALL
     SELECT o.demand_id, g.demand_id FROM given g JOIN demand o ON o.assigned_no = g.source_no AND o.assigned_no IS NOT NULL
-    WHERE o.instance <> g.instance AND NOT o.deleted
+    WHERE o.instance <> g.instance AND NOT o.deleted AND o.status <> 'void'
 ), by_words AS (
     SELECT later.demand_id, earlier.demand_id AS same_as FROM given g
     JOIN demand o ON o.reporter_key = g.reporter_key AND o.submitted_at BETWEEN g.submitted_at - %(within)s AND g.submitted_at + %(within)s
     CROSS JOIN LATERAL (SELECT (o.submitted_at, o.demand_id) < (g.submitted_at, g.demand_id) AS first) f
     CROSS JOIN LATERAL (SELECT CASE WHEN f.first THEN g.demand_id ELSE o.demand_id END AS demand_id) later
     CROSS JOIN LATERAL (SELECT CASE WHEN f.first THEN o.demand_id ELSE g.demand_id END AS demand_id) earlier
-    WHERE o.instance <> g.instance AND NOT o.deleted AND length(g.text) >= %(least)s AND md5(o.text) = md5(g.text)
+    WHERE o.instance <> g.instance AND NOT o.deleted AND o.status <> 'void' AND length(g.text) >= %(least)s AND md5(o.text) = md5(g.text)
 ), wanted AS (
     SELECT demand_id, same_as, 'order_no' AS why, 0 AS place FROM by_order
     UNION ALL SELECT demand_id, same_as, 'words', 1 FROM by_words
 )
 SELECT DISTINCT ON (demand_id) demand_id, same_as, why FROM wanted WHERE demand_id <> same_as ORDER BY demand_id, place, same_as
 """
+_TOUCHED = "SELECT reporter_key, assigned_no, source_no FROM demand WHERE demand_id = ANY(%s)"
 _STANDING = "SELECT demand_id, same_as FROM demand_link WHERE demand_id = ANY(%s) OR same_as = ANY(%s) ORDER BY demand_id FOR UPDATE"
+_ROOTS = "SELECT demand_id, same_as FROM demand_link WHERE demand_id = ANY(%s)"
 _PUT = """
 INSERT INTO demand_link (demand_id, same_as, why, linked_at) SELECT *, %s FROM unnest(%s::text[], %s::text[], %s::text[])
 ON CONFLICT (demand_id) DO UPDATE SET same_as = excluded.same_as, why = excluded.why, linked_at = excluded.linked_at
@@ -73,18 +78,24 @@ def link(connection: Connection, demand_ids: Sequence[str], now: datetime) -> li
         demand_ids: New or changed demands.
         now: When they were linked.
     """
-    ids = list(demand_ids)
     cursor = driver(connection).cursor()
-    cursor.execute(_WANTED, {"ids": ids, "within": WITHIN, "least": _LEAST_WORDS})
-    wanted = {demand_id: (same_as, why) for demand_id, same_as, why in cursor}
-    cursor.execute(_STANDING, (ids, ids))
+    _lock(connection, demand_ids)
+    cursor.execute(_STANDING, (list(demand_ids), list(demand_ids)))
     standing = dict(cursor.fetchall())
+    # What was the same as one of these is looked at anew: that one may be gone, or say something else by now.
+    ids = {*demand_ids, *standing}
+    cursor.execute(_WANTED, {"ids": sorted(ids), "within": WITHIN, "least": _LEAST_WORDS})
+    wanted = {demand_id: (same_as, why) for demand_id, same_as, why in cursor}
+    # What it is the same as may be linked itself, and was not asked about.
+    cursor.execute(_ROOTS, ([same_as for same_as, _ in wanted.values() if same_as not in ids],))
+    further = dict(cursor.fetchall())
     # In a ring of citations nobody can say which counts, so that each does.
-    roots = {demand_id: _root(demand_id, wanted) for demand_id in wanted}
+    steps = further | {demand_id: same_as for demand_id, (same_as, _) in wanted.items()}
+    roots = {demand_id: _root(demand_id, steps) for demand_id in wanted}
     wanted = {
         demand_id: (root, wanted[demand_id][1]) for demand_id, root in roots.items() if root is not None
     }
-    gone = [demand_id for demand_id in standing if demand_id not in wanted and demand_id in set(ids)]
+    gone = [demand_id for demand_id in standing if demand_id not in wanted]
     if gone:
         cursor.execute("DELETE FROM demand_link WHERE demand_id = ANY(%s)", (gone,))
     changed: list[str] = []
@@ -97,12 +108,23 @@ def link(connection: Connection, demand_ids: Sequence[str], now: datetime) -> li
     return sorted({*changed, *gone})
 
 
-def _root(demand_id: str, wanted: dict[str, tuple[str, str]]) -> str | None:
+def _lock(connection: Connection, demand_ids: Sequence[str]) -> None:
+    """Lets nobody else link what these persons said, or what bears these numbers, until the transaction ends.
+
+    Otherwise one process links to a record that another has just seen to be gone.
+    """
+    cursor = driver(connection).cursor()
+    cursor.execute(_TOUCHED, (list(demand_ids),))
+    touched = {text for row in cursor for text in row if text is not None}
+    lock_buckets(connection, _LOCK_SPACE, sorted({crc32(text.encode()) % _BUCKETS for text in touched}))
+
+
+def _root(demand_id: str, steps: Mapping[str, str]) -> str | None:
     seen = {demand_id}
-    at = wanted[demand_id][0]
-    while at in wanted:
+    at = steps[demand_id]
+    while at in steps:
         if at in seen:
             return None
         seen.add(at)
-        at = wanted[at][0]
+        at = steps[at]
     return at

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
 from hub.clock import ManualClock
+from hub.model.codes import DemandStatus
 from hub.model.demand import Demand
 from hub.pipeline import collect
 from hub.pipeline.collect import Source
@@ -14,7 +16,7 @@ from hub.sdk.channel import ChannelSettings, RawRecord
 from hub.sdk.context import ChannelContext
 from hub.sdk.gate import LocalGate
 from hub.seal import KeyRing
-from hub.store import views
+from hub.store import routes, views
 from hub.store.engine import Store
 from tests.support.judging import County, PlainChannel
 from tests.support.scripted import Quiet
@@ -30,6 +32,11 @@ def county(store: Store, ring: KeyRing, clock: ManualClock) -> County:
 
 def through(county: County, instance: str, *demands: Demand, deleted: bool = False) -> None:
     """Collects these demands through the channel of that name, and lets the rules look."""
+    collected(county, instance, *demands, deleted=deleted)
+    assert county.evaluate().ok
+
+
+def collected(county: County, instance: str, *demands: Demand, deleted: bool = False) -> None:
     ctx = ChannelContext(instance, lambda name: "", LocalGate(county.clock), Quiet(), county.clock)
     channel = PlainChannel(ChannelSettings(), ctx)
     channel.records = [
@@ -37,7 +44,6 @@ def through(county: County, instance: str, *demands: Demand, deleted: bool = Fal
     ]
     (report,) = collect.run(county.collecting, Source(channel, instance, "plain 1"))
     assert report.records.quarantined == 0
-    assert county.evaluate().ok
 
 
 def links(county: County) -> list[tuple[str, str, str]]:
@@ -120,6 +126,58 @@ def test_a_link_goes_when_its_record_says_otherwise_or_is_gone(county: County) -
     through(county, "app", said(county, "A1", days=1))
     assert len(links(county)) == 1
     through(county, "app", said(county, "A1", days=1), deleted=True)
+    assert links(county) == []
+
+
+@pytest.mark.requirement("R27")
+@pytest.mark.parametrize(
+    ("fields", "deleted"),
+    [
+        ({}, True),
+        ({"status": DemandStatus.VOID}, False),
+        ({"text": "另外一件事情，和以前说的没有关系"}, False),
+    ],
+    ids=["gone", "void", "says otherwise"],
+)
+def test_a_link_goes_with_the_record_that_counted_and_the_other_counts_from_then_on(
+    county: County, fields: dict[str, Any], deleted: bool
+) -> None:
+    through(county, "portal", said(county, "P1", days=2))
+    through(county, "app", said(county, "A1", days=1))
+    for no in ("A2", "A3"):
+        through(county, "app", said(county, no, text=f"还是那件事，又反映了一次没有结果{no}"))
+    assert (len(links(county)), county.signal(rule="W01").value) == (1, 3)
+    through(county, "portal", said(county, "P1", days=2, **fields), deleted=deleted)
+    assert links(county) == []
+    assert county.signal(rule="W01").value == (3 if deleted or "status" in fields else 4)
+
+
+def test_of_three_routes_the_two_others_are_the_same_as_the_next_one_when_the_first_is_gone(
+    county: County,
+) -> None:
+    for days, (instance, no) in enumerate((("hotline", "H1"), ("app", "A1"), ("portal", "P1"))):
+        through(county, instance, said(county, no, days=2 - days / 2))
+    assert links(county) == [("A1", "H1", "words"), ("P1", "H1", "words")]
+    through(county, "hotline", said(county, "H1", days=2), deleted=True)
+    assert links(county) == [("P1", "A1", "words")]
+
+
+def test_a_record_that_goes_while_another_process_links_to_it_leaves_no_link(county: County) -> None:
+    collected(county, "portal", said(county, "P1", days=2))
+    collected(county, "app", said(county, "A1", days=1))
+    ids = dict(map(tuple, county.rows("SELECT source_no, demand_id FROM demand")))
+
+    def link(number: str) -> None:
+        with county.store.begin() as connection:
+            routes.link(connection, [ids[number]], county.clock.now())
+
+    with county.store.begin() as before:
+        routes.link(before, [ids["A1"]], county.clock.now())
+        collected(county, "portal", said(county, "P1", days=2), deleted=True)
+        after = threading.Thread(target=link, args=["P1"])
+        after.start()
+        after.join(0.5)
+    after.join(10)
     assert links(county) == []
 
 
