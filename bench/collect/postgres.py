@@ -48,8 +48,9 @@ class Postgres:
     def url(self, database: str) -> str:
         return f"postgresql://{USER}:{self._password}@127.0.0.1:{self._port}/{database}"
 
-    def create(self, database: str) -> None:
-        self._admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(database)))
+    def create(self, database: str, template: str = "template0") -> None:
+        names = (sql.Identifier(database), sql.Identifier(template))
+        self._admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
 
     def drop(self, database: str) -> None:
         self._admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} (FORCE)").format(sql.Identifier(database)))

@@ -13,18 +13,18 @@ HERE = Path(__file__).parent
 CACHE = HERE.parent / ".venvs"
 
 
-def python_of(name: str) -> Path:
-    """The interpreter of the environment for ``requirements-<name>.txt``; made now if it is not there yet."""
-    requirements = HERE / f"requirements-{name}.txt"
+def python_of(name: str, folder: Path = HERE) -> Path:
+    """The interpreter of the environment for ``requirements-<name>.txt`` of that folder; made now if it is not there yet."""
+    requirements = folder / f"requirements-{name}.txt"
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
-    folder = CACHE / f"{name}-{version}-{digest}"
-    python = folder / "bin" / "python"
-    complete = folder / ".complete"
+    made = CACHE / f"{name}-{version}-{digest}"
+    python = made / "bin" / "python"
+    complete = made / ".complete"
     if not complete.exists():
-        print(f"making {folder} from {requirements.name} …", file=sys.stderr)
-        shutil.rmtree(folder, ignore_errors=True)
-        for command in _commands(folder, python, requirements):
+        print(f"making {made} from {requirements.name} …", file=sys.stderr)
+        shutil.rmtree(made, ignore_errors=True)
+        for command in _commands(made, python, requirements):
             subprocess.run(command, check=True, stdout=sys.stderr)
         complete.touch()
     return python

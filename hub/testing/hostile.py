@@ -167,9 +167,10 @@ class HostileSource:
         misbehaviour: What it does wrong.
         count: Records in it; by default two full pages and a part of a third.
         newest_first: The order of its well-behaved pages.
+        now: What the time is for it.
 
     Attributes:
-        records: By update time, ascending, a minute apart, the last one a minute before `hub.testing.factories.NOW`.
+        records: By update time, ascending, a minute apart, the last one a minute before ``now``.
         special: Number of the record that is spoilt, where one is: it stands in the middle.
         requests: What was asked for, in order.
     """
@@ -181,8 +182,10 @@ class HostileSource:
         *,
         count: int | None = None,
         newest_first: bool = False,
+        now: datetime = NOW,
     ) -> None:
         self.source = source
+        self.now = now
         self.misbehaviour = misbehaviour
         self.newest_first = newest_first or misbehaviour is Misbehaviour.NEWEST_FIRST
         self.requests: list[Request] = []
@@ -190,7 +193,7 @@ class HostileSource:
         self._played: set[str] = set()
         self._lock = threading.Lock()
         self.records = [
-            source.record(index, NOW - timedelta(minutes=self._count - index)) for index in range(self._count)
+            source.record(index, now - timedelta(minutes=self._count - index)) for index in range(self._count)
         ]
         self.special = str(self.records[self._count // 2][source.key])
         self._spoil_records()
@@ -250,13 +253,13 @@ class HostileSource:
             case Misbehaviour.POSITION_NOT_A_DATE:
                 record[source.position] = "待定"
             case Misbehaviour.POSITION_IN_FUTURE:
-                record[source.position] = source.moment_text(NOW + timedelta(days=40 * 365))
+                record[source.position] = source.moment_text(self.now + timedelta(days=40 * 365))
             case Misbehaviour.EQUAL_TIMES_AT_BORDER:
                 for one in self.records[source.page_size - 2 : source.page_size + 3]:
                     one[source.position] = self.records[source.page_size][source.position]
             case Misbehaviour.CLOCK_SKEW:
                 for index, one in enumerate(self.records):
-                    moment = NOW + timedelta(seconds=SKEW_S) - timedelta(seconds=self._count - 1 - index)
+                    moment = self.now + timedelta(seconds=SKEW_S) - timedelta(seconds=self._count - 1 - index)
                     one[source.position] = source.moment_text(moment)
             case Misbehaviour.NUMBERS_FOR_IDS:
                 for index, one in enumerate(self.records):
@@ -354,11 +357,11 @@ class HostileSource:
         if self.misbehaviour is Misbehaviour.RECORD_VANISHES and page.records:
             gone = page.records[len(page.records) // 2]
             self.special = str(gone[self.source.key])
-            gone[self.source.position] = self.source.moment_text(NOW + timedelta(minutes=5))
+            gone[self.source.position] = self.source.moment_text(self.now + timedelta(minutes=5))
             self._sort()
         elif self.misbehaviour is Misbehaviour.RECORDS_ARRIVE:
             for index in range(3):
-                moment = NOW + timedelta(seconds=30 + index)
+                moment = self.now + timedelta(seconds=30 + index)
                 self.records.append(self.source.record(10_000 + index, moment))
             self._sort()
 
