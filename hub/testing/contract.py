@@ -127,14 +127,19 @@ class ChannelContract:
     # --- what it makes of a record -------------------------------------------------------------------------------
 
     def test_there_are_samples(self) -> None:
-        assert len(self._samples()) >= 2
+        found = len(self._samples())
+        assert found >= 2, (
+            f"{self.samples.name}/ holds {found} (expected two at least: one that gives a demand, one that must be set aside); "
+            "write invented ones, and beside each NAME.demands.json or NAME.rejected.json"
+        )
 
     def test_every_sample_gives_exactly_the_demands_beside_it(self, offline: Channel[Any]) -> None:
         for sample, body in self._samples().items():
             expected = sample.with_suffix(".demands.json")
             if expected.exists():
                 got = [_as_json(demand) for demand in said_by(offline, self.make_record(body))]
-                assert got == json.loads(expected.read_text("utf-8")), sample.name
+                wanted = json.loads(expected.read_text("utf-8"))
+                assert got == wanted, f"{sample.name}: {_difference(got, wanted)}"
 
     def test_every_sample_that_must_be_set_aside_is_with_the_code_beside_it(
         self, offline: Channel[Any]
@@ -290,7 +295,7 @@ class ChannelContract:
 
     def _samples(self) -> dict[Path, bytes]:
         """Sample records, without the files that say what must come of them."""
-        found = sorted(self.samples.iterdir())
+        found = sorted(self.samples.iterdir()) if self.samples.is_dir() else []
         return {
             path: path.read_bytes()
             for path in found
@@ -344,6 +349,20 @@ class ChannelContract:
 def _json(value: object) -> bytes:
     # A lone surrogate is escaped, as sources that cut text in the middle of a character send it.
     return json.dumps(value).encode()
+
+
+def _difference(got: list[dict[str, Any]], wanted: Any) -> str:
+    """Which fields of which demand differ, and how; samples are invented, so that their values may be shown."""
+    if not isinstance(wanted, list) or len(wanted) != len(got):
+        found = len(wanted) if isinstance(wanted, list) else "no list"
+        return f"it gives {len(got)} (expected by the file beside it: {found})"
+    told = [
+        f"{place}.{name}: gives {one.get(name)!r} (expected by the file beside it: {other.get(name)!r})"
+        for place, (one, other) in enumerate(zip(got, wanted, strict=True))
+        for name in dict.fromkeys((*one, *other))
+        if one.get(name) != other.get(name)
+    ]
+    return "; ".join(told) + "; mend the mapping, or that file where it is wrong"
 
 
 def _as_json(said: Demand | Observation) -> dict[str, Any]:

@@ -35,6 +35,7 @@ PAGE_SIZE = 5
 ABSENT = object()
 _NO_TOTAL = "the source declares no total: what is missing on a page cannot be seen"
 _NO_PHONE = "the mapping reads no telephone number"
+_NO_POSITION = "the mapping reads no update time"
 _NO_SINCE = "the source cannot be asked for what is new: every run reads everything"
 
 
@@ -392,5 +393,7 @@ def _gaps(document: SourceDocument) -> Iterator[tuple[str, str]]:
             yield "test_a_record_that_leaves_the_window_while_it_is_read_hides_no_other", _NO_TOTAL
     if document.fields.reporter.phone is None:
         yield "test_a_masked_telephone_number_stays_as_it_came", _NO_PHONE
+    if document.record.position is None:
+        yield "test_a_position_that_is_no_date_sets_its_record_aside_and_no_other", _NO_POSITION
     if reader.since is None:
         yield "test_a_later_run_reads_what_was_added_and_not_everything_again", _NO_SINCE

@@ -314,6 +314,34 @@ def test_a_gap_that_names_no_test_fails_the_contract():
         contract.test_every_gap_names_a_test_of_the_contract_and_a_reason()
 
 
+def test_too_few_samples_are_told_with_what_to_write(tmp_path):
+    contract = type("Unproven", (Contract,), {"samples": tmp_path / "samples"})()
+
+    with pytest.raises(
+        AssertionError, match=r"samples/ holds 0 \(expected two at least.* NAME.rejected.json"
+    ):
+        contract.test_there_are_samples()
+
+
+def test_a_sample_that_gives_something_else_is_told_field_by_field(tmp_path):
+    sample = next(path for path in sorted(SAMPLES.iterdir()) if path.with_suffix(".demands.json").exists())
+    (tmp_path / sample.name).write_bytes(sample.read_bytes())
+    expected = json.loads(sample.with_suffix(".demands.json").read_text("utf-8"))
+    right = expected[0]["demand_type"]
+    expected[0] |= {"demand_type": "praise", "category": "不动产"}
+    (tmp_path / sample.with_suffix(".demands.json").name).write_text(json.dumps(expected), "utf-8")
+    contract = type("Mistaken", (Contract,), {"samples": tmp_path})()
+
+    with pytest.raises(AssertionError) as caught:
+        contract.test_every_sample_gives_exactly_the_demands_beside_it(offline(PortalChannel))
+    told = str(caught.value)
+    assert (
+        f"{sample.name}: 0.demand_type: gives '{right}' (expected by the file beside it: 'praise'); 0.category: gives "
+        in told
+    )
+    assert "submitted_at" not in told.splitlines()[0]
+
+
 GAPPY = """
 from hub.model.codes import Watch
 from hub.sdk import Channel, ChannelSettings, Stream

@@ -184,6 +184,49 @@ def test_a_source_is_proven_by_the_contract_with_the_samples_beside_it(site, cap
     assert contract["kept"] >= 100
 
 
+def test_a_source_that_says_when_nothing_changed_keeps_what_it_can_and_the_rest_is_a_known_gap(
+    tmp_path, capsys
+):
+    (tmp_path / "library.yaml").write_text(LIBRARY, "utf-8")
+    samples = tmp_path / "library.samples"
+    samples.mkdir()
+    for kind, verdict in (
+        ("T", {"demands": [{"source_no": "L1", "submitted_at": "2025-11-26T07:00:00Z", "demand_type": "complaint",
+                            "content": "阅览室太冷", "reporter": {}}]}),
+        ("X", {"rejected": {"code": "value_unmapped"}}),
+    ):  # fmt: skip
+        note = {"opinionId": "L1", "when": 1764140400000, "sort": kind, "body": "阅览室太冷"}
+        (samples / f"{kind}.json").write_text(json.dumps(note), "utf-8")
+        for name, content in verdict.items():
+            (samples / f"{kind}.{name}.json").write_text(json.dumps(content), "utf-8")
+
+    code = main(["plugin", "test", str(tmp_path / "library.yaml"), "--json"])
+    said = json.loads(capsys.readouterr().out)
+
+    assert (code, said["failures"]) == (0, [])
+    (contract,) = said["contracts"]
+    gap = "test_a_position_that_is_no_date_sets_its_record_aside_and_no_other"
+    assert contract["gaps"][gap] == "the mapping reads no update time"
+
+
+LIBRARY = """
+hub_source: 1
+name: library
+title: 图书馆意见簿
+version: "1"
+watch: insight
+reader: {kind: http_json, path: /opinions, records: items}
+record:
+  number: {path: opinionId}
+fields:
+  submitted_at: {path: when, parse: {kind: epoch, unit: ms}}
+  demand_type:
+    path: sort
+    map: {Q: consultation, T: complaint}
+  content: {path: body}
+"""
+
+
 def test_a_file_that_describes_no_source_is_told_by_the_proof(site, capsys):
     assert main(["plugin", "test", str(site / "sources" / "broken.yaml")]) == 1
     assert "line 20" in capsys.readouterr().out

@@ -68,6 +68,7 @@ def test_codes_are_the_text_that_was_written():
         ("      02: complaint", "      1: complaint", "line 18: fields.demand_type.map.1 stands twice"),
         ("{path: written}", "{path: written, parse: {kind: time, zone: Mars/Base}}", "IANA"),
         ("{path: written}", "{path: written, parse: {kind: time, forms: [Y-m-d]}}", "no form of a time"),
+        ("{path: written}", "{path: written, parse: epoch, unit: ms}", "line 13: fields.submitted_at.unit: there is no such name here (it stands elsewhere, such as under 'parse')"),
         ("{path: written}", "{path: written, parse: {kind: when}}", "line 13: fields.submitted_at.parse"),
         ("name: notes", "name: My notes", "line 2: name"),
         ("hub_source: 1", "hub_source: 2", "line 1: hub_source"),

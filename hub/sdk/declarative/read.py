@@ -61,8 +61,7 @@ def _faults(exc: ValidationError, lined: Lined) -> Iterator[tuple[int | None, st
         where = lined.known(path)
         told = str(error["msg"]).removeprefix("Value error, ")
         if error["type"] == "extra_forbidden":
-            near = get_close_matches(str(path[-1]), _names(SourceDocument, set()), 1)
-            told = "there is no such name" + (f" (did you mean {near[0]!r}?)" if near else "")
+            told = _no_such_name(str(path[-1]))
         elif error["type"] == "missing":
             told = "is missing (expected a value)"
         elif error["type"] == "union_tag_not_found":
@@ -70,15 +69,25 @@ def _faults(exc: ValidationError, lined: Lined) -> Iterator[tuple[int | None, st
         yield lined.line(path), f"{where}: {told}" if where else told
 
 
-def _names(model: type[BaseModel], seen: set[type]) -> Iterator[str]:
-    """Every name that may stand somewhere in the file."""
+def _no_such_name(name: str) -> str:
+    places: dict[str, str] = {}
+    for known, under in _names(SourceDocument, "the file itself", set()):
+        places.setdefault(known, under)
+    if name in places:
+        return f"there is no such name here (it stands elsewhere, such as under {places[name]!r})"
+    near = get_close_matches(name, places, 1)
+    return "there is no such name" + (f" (did you mean {near[0]!r}?)" if near else "")
+
+
+def _names(model: type[BaseModel], under: str, seen: set[type]) -> Iterator[tuple[str, str]]:
+    """Every name that may stand somewhere in the file, with the name under which it may stand."""
     if model in seen:
         return
     seen.add(model)
     for name, field in model.model_fields.items():
-        yield field.alias or name
+        yield field.alias or name, under
         for inner in _models_in(field.annotation):
-            yield from _names(inner, seen)
+            yield from _names(inner, field.alias or name, seen)
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
