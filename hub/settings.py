@@ -5,12 +5,34 @@ Organisations, routing, categories, rules and thresholds are not here: they are 
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        raise ValueError("no time zone has this name (expected one such as Asia/Shanghai)") from None
+    return name
+
+
+def _network(cidr: str) -> str:
+    try:
+        ip_network(cidr, strict=False)
+    except ValueError:
+        raise ValueError("is no network (expected a CIDR such as 10.0.0.0/8)") from None
+    return cidr
+
+
+ZoneName = Annotated[str, AfterValidator(_zone)]
+Network = Annotated[str, AfterValidator(_network)]
 
 
 class Section(BaseModel):
@@ -41,14 +63,16 @@ class ChannelConfig(Section):
     )
     every_s: int = Field(default=300, ge=1, le=86_400, description="Seconds between two collections.")
     deferred: bool = Field(default=False, description="Land only; normalize in a step of its own.")
-    source_timezone: str = Field(default="Asia/Shanghai", description="Zone of the source's naive times.")
+    source_timezone: ZoneName = Field(
+        default="Asia/Shanghai", description="Zone of the source's naive times."
+    )
     settings: dict[str, Any] = Field(default_factory=dict, description="The channel's own settings.")
 
 
 class DeliverySettings(Section):
     """How messages reach departments."""
 
-    allowed_networks: tuple[str, ...] = Field(
+    allowed_networks: tuple[Network, ...] = Field(
         default=("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
         description="CIDRs that a webhook may point at; everything else is refused (departments live on private networks).",
     )

@@ -197,11 +197,14 @@ def parse_document(
 def _read_yaml(source: str, where: str) -> Any:
     import yaml
 
+    from hub.model.yaml_once import NameTwice, fault_of, read_once
+
     try:
-        return yaml.safe_load(source)
+        return read_once(source)
+    except NameTwice as exc:
+        raise _invalid(where, [str(fault_of(exc))]) from None
     except yaml.YAMLError as exc:
-        mark = getattr(exc, "problem_mark", None)
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
+        place = f"{fault_of(exc)}: " if fault_of(exc) else ""
         raise _invalid(where, [f"{place}it cannot be read as YAML"]) from None
 
 

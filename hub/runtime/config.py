@@ -11,10 +11,10 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from hub.errors import Code, ConfigError
+from hub.model.yaml_once import fault_of, read_once
 from hub.settings import HubSettings
 
 CONFIG_NAME = "hub.yaml"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Variables that are HUB_* and no setting: they name files, secrets or the tests' own switches.
 _NOT_SETTINGS = ("HUB_CONFIG", "HUB_DEBUG", "HUB_SECRET_", "HUB_TEST_")
 
@@ -55,7 +55,7 @@ def load(
     origins: dict[str, str] = {}
     merged: dict[str, Any] = {}
     if path is not None:
-        _merge(merged, _read_yaml(path), path.name, origins)
+        _merge(merged, _beside(_read_yaml(path), path.absolute().parent), path.name, origins)
     secrets_dir = environ.get("HUB_SECRETS_DIR") or merged.get("secrets_dir")
     if secrets_dir:
         _merge(merged, _read_secret_files(Path(str(secrets_dir)).expanduser()), "secret file", origins)
@@ -76,8 +76,9 @@ def _config_path(config: Path | None, environ: Mapping[str, str]) -> Path | None
     named = config or (Path(environ["HUB_CONFIG"]) if environ.get("HUB_CONFIG") else None)
     if named is not None:
         if not named.is_file():
+            state = "is no file" if named.exists() else "does not exist"
             raise ConfigError(
-                f"the configuration file {named} does not exist (named by {'--config' if config else 'HUB_CONFIG'}); "
+                f"the configuration file {named} {state} (named by {'--config' if config else 'HUB_CONFIG'}); "
                 "write it (README shows one) or leave the name out",
                 code=Code.CONFIG_MISSING,
             )
@@ -88,10 +89,9 @@ def _config_path(config: Path | None, environ: Mapping[str, str]) -> Path | None
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506 - the safe loader, in C where there is one
+        document = read_once(path.read_bytes())
     except (OSError, yaml.YAMLError) as exc:
-        mark = getattr(exc, "problem_mark", None)
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else type(exc).__name__
+        where = (isinstance(exc, yaml.YAMLError) and fault_of(exc)) or type(exc).__name__
         raise ConfigError(
             f"{path} cannot be read as YAML ({where}); correct it there and start again",
             code=Code.CONFIG_INVALID,
@@ -103,6 +103,18 @@ def _read_yaml(path: Path) -> dict[str, Any]:
             f"{path} holds a {type(document).__name__} at its top (expected names with values, such as `channels:`); correct it",
             code=Code.CONFIG_INVALID,
         )
+    return document
+
+
+def _beside(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The document with its relative paths counted from the file's own folder.
+
+    Counted from the working folder, a command that somebody calls elsewhere would have another home: another key ring, another database.
+    """
+    for name, field in HubSettings.model_fields.items():
+        value = document.get(name)
+        if field.annotation in (Path, Path | None) and isinstance(value, str):
+            document[name] = str(folder / Path(value).expanduser())
     return document
 
 
@@ -137,12 +149,11 @@ def _set(target: dict[str, Any], parts: list[str], value: Any, place: str, origi
 def _explain(exc: ValidationError, origins: Mapping[str, str], path: Path | None) -> str:
     """Names each wrong setting and where it came from; values are not shown, one of them may be a secret."""
     lines = []
-    for error in exc.errors(include_input=False, include_url=False):
+    for error in exc.errors(include_url=False):
         dotted = ".".join(str(part) for part in error["loc"])
         place = next((origins[name] for name in (dotted, dotted.rsplit(".", 1)[0]) if name in origins), None)
-        lines.append(
-            f"{dotted} (from {place or (path.name if path else 'defaults')}): {fault(error, HubSettings)}"
-        )
+        told = _stepped(dotted, place) or fault(error, HubSettings)
+        lines.append(f"{dotted} (from {place or (path.name if path else 'defaults')}): {told}")
     return (
         "the settings are not usable: "
         + "; ".join(lines)
@@ -150,16 +161,46 @@ def _explain(exc: ValidationError, origins: Mapping[str, str], path: Path | None
     )
 
 
+def _stepped(dotted: str, place: str | None) -> str | None:
+    """What to say of a variable that has one underscore where a step down takes two; None of every other."""
+    if place is None or not place.startswith("HUB_"):
+        return None
+    for section, field in HubSettings.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            name = dotted.removeprefix(f"{section}_")
+            if name != dotted and name in inner.model_fields:
+                return f"there is no such setting (did you mean HUB_{section.upper()}__{name.upper()}?)"
+    return None
+
+
 def fault(error: Mapping[str, Any], model: type[BaseModel]) -> str:
     """What is wrong with one setting, in our words where pydantic's speak of its own matters; never its value."""
     if error["type"] == "missing":
         return "is missing (expected a value)"
+    if error["type"] == "string_type":
+        given = error.get("input")
+        quotes = "" if given is None or isinstance(given, (dict, list)) else ": put it between quotes"
+        return f"is {_kind(given)} (expected a text{quotes})"
     if error["type"] != "extra_forbidden":
         return str(error["msg"]).removeprefix("Value error, ")
     from difflib import get_close_matches
 
     near = get_close_matches(str(error["loc"][-1]), _names(model), 1)
     return "there is no such setting" + (f" (did you mean {near[0]!r}?)" if near else "")
+
+
+def _kind(value: object) -> str:
+    """What YAML took a value for, where a text was meant."""
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return "yes or no"
+    if isinstance(value, (int, float)):
+        return "a number"
+    if isinstance(value, (dict, list)):
+        return "names with values" if isinstance(value, dict) else "a list"
+    return f"a {type(value).__name__}"
 
 
 def _names(model: type[BaseModel]) -> Iterator[str]:

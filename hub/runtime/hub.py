@@ -273,7 +273,7 @@ class Hub:
         except ValidationError as exc:
             faults = "; ".join(
                 f"{'.'.join(str(part) for part in error['loc']) or 'settings'}: {fault(error, channel.Settings)}"
-                for error in exc.errors(include_input=False, include_url=False)
+                for error in exc.errors(include_url=False)
             )
             raise ConfigError(
                 f"channel {instance}: settings are not usable: {faults}; correct `channels.{instance}.settings` in hub.yaml",

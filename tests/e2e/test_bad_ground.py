@@ -97,7 +97,7 @@ def test_without_any_configuration_the_list_of_channels_leads_to_the_first_steps
         ("chanels: {}\n", ("chanels", "hub.yaml", "did you mean 'channels'?")),
         ("channels: {portal: {chanel: portal}}\n", ("channels.portal.chanel", "'channel'")),
         ("delivery: {concurrency: many}\n", ("delivery.concurrency", "integer")),
-        (f"database_url: [{PASSWORD}]\n", ("database_url", "string")),
+        (f"database_url: [{PASSWORD}]\n", ("database_url", "is a list (expected a text)")),
         (f"channels:\n  portal: [\n  {PASSWORD}: {{\n", ("cannot be read as YAML", "line")),
         ("only words\n", ("`channels:`",)),
         ("- a list\n", ("list",)),

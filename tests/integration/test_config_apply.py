@@ -286,3 +286,13 @@ def test_a_rule_that_is_not_installed_may_still_be_disabled(county: County) -> N
 def test_the_settings_of_a_process_are_told_from_the_offices_data() -> None:
     with pytest.raises(ConfigError, match=r"channels, home: settings of a process, which hub\.yaml holds"):
         parse_document({"home": "/var/lib/hub", "channels": {}, "organisations": [OFFICE]})
+
+
+def test_a_section_that_stands_twice_is_refused_for_the_first_would_silently_go_out_of_use() -> None:
+    twice = (
+        WHOLE
+        + "endpoints:\n  - {id: town-1, organisation: town, url: 'http://127.0.0.1:9/t', secrets: [town]}\n"
+    )
+
+    with pytest.raises(ConfigError, match=r"line 12, column 1: 'endpoints' stands twice \(expected once\)"):
+        parse_document(twice, "office.yaml")
