@@ -186,11 +186,17 @@ def _tell(proof: dict[str, Any]) -> None:
             out.say(f"       gap  {test_name}: {reason}")
     if proof["others"]:
         out.say(f"ok     {proof['others']} further tests of its own")
-    for failure in proof["failures"][:_SHOWN_FAILURES]:
-        out.say(f"wrong  {failure['what']}")
-        out.say(f"       {failure['where'] or proof['target']}: {_first_lines(failure['message'])}")
-    if len(proof["failures"]) > _SHOWN_FAILURES:
-        out.say(f"… and {len(proof['failures']) - _SHOWN_FAILURES} more; --json shows all.")
+    # One cause may break many promises; told once, it is seen to be one.
+    causes: dict[tuple[str, str], list[str]] = {}
+    for failure in proof["failures"]:
+        cause = (failure["where"] or proof["target"], failure["message"])
+        causes.setdefault(cause, []).append(failure["what"])
+    for (where, message), promises in list(causes.items())[:_SHOWN_FAILURES]:
+        more = f", and {len(promises) - 1} more for the same reason" if len(promises) > 1 else ""
+        out.say(f"wrong  {promises[0]}{more}")
+        out.say(f"       {where}: {_first_lines(message)}")
+    if len(causes) > _SHOWN_FAILURES:
+        out.say(f"… and {len(causes) - _SHOWN_FAILURES} more reasons; --json shows all.")
     took = f" in {proof['seconds']} s" if proof["seconds"] is not None else ""
     if proof["ok"]:
         out.say(f"{proof['target']} holds{took}.")

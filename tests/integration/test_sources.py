@@ -234,4 +234,8 @@ def test_a_file_that_describes_no_source_is_told_by_the_proof(site, capsys):
 
 def test_a_source_without_samples_is_not_proven(site, capsys):
     assert main(["plugin", "test", str(site / "sources" / "notes.yaml")]) == 1
-    assert "there are samples" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "there are samples" in said
+    # What it costs many promises is told as the one reason that it is.
+    assert said.count("has a .demands.json beside it") == 1
+    assert " more for the same reason" in said
