@@ -60,7 +60,10 @@ WITH given AS (
 )
 SELECT DISTINCT ON (demand_id) demand_id, same_as, why FROM wanted WHERE demand_id <> same_as ORDER BY demand_id, place, same_as
 """
-_TOUCHED = "SELECT reporter_key, assigned_no, source_no FROM demand WHERE demand_id = ANY(%s)"
+# Whoever cites a number must not meet whoever sees its record go; what comes or stays is found by the later of the two.
+_TOUCHED = """
+SELECT reporter_key, assigned_no, CASE WHEN deleted OR status = 'void' THEN source_no END FROM demand WHERE demand_id = ANY(%s)
+"""
 _STANDING = "SELECT demand_id, same_as FROM demand_link WHERE demand_id = ANY(%s) OR same_as = ANY(%s) ORDER BY demand_id FOR UPDATE"
 _ROOTS = "SELECT demand_id, same_as FROM demand_link WHERE demand_id = ANY(%s)"
 _PUT = """
