@@ -29,9 +29,11 @@ from hub.text.redact import without_numbers
 
 TIMEOUT_S = 60.0
 LEASE_S = 300.0
+SETTLE_MARGIN_S = 10.0  # of a lease, kept for writing the result
 BATCH = 20
 # Half a minute, then longer: a platform that is away for a working day is still told.
 DELAYS_S = (30.0, 120.0, 600.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 28_800.0)
+_LONGEST_ASKED_S = 86_400.0  # a source that asks for more time is asked again all the same
 _DETAIL_CHARS = 300
 
 
@@ -88,16 +90,35 @@ def run(deps: ReplyDeps, sources: Mapping[str, Source]) -> Report:
     """
     counts: dict[str, int] = {}
     problems: list[Problem] = []
-    ready = [instance for instance, source in sources.items() if source.channel.takes_replies()]
+    ready = _ready(sources, problems)
     while True:
         now = deps.clock.now()
         with deps.store.begin() as connection:
             claimed = replies.claim(connection, ready, now, lease_s=LEASE_S, limit=BATCH)
-        for waiting in claimed:
-            outcome = _tell(deps, sources[waiting.instance].channel, waiting, problems)
-            counts[outcome] = counts.get(outcome, 0) + 1
         if not claimed:
             return Report(step="reply", counts=counts, problems=tuple(problems))
+        last_start = now + timedelta(seconds=LEASE_S - TIMEOUT_S - SETTLE_MARGIN_S)
+        for place, waiting in enumerate(claimed):
+            if deps.clock.now() > last_start:
+                # Its lease may end while it is told: then another process tells it too, or tells what comes after it first.
+                with deps.store.begin() as connection:
+                    replies.release(connection, claimed[place:])
+                break
+            outcome = _tell(deps, sources[waiting.instance].channel, waiting, problems)
+            counts[outcome] = counts.get(outcome, 0) + 1
+
+
+def _ready(sources: Mapping[str, Source], problems: list[Problem]) -> list[str]:
+    """The instances whose source takes replies; one whose channel cannot say so stops no other."""
+    ready: list[str] = []
+    for instance, source in sources.items():
+        where = f"{instance}: takes_replies"
+        try:
+            if guard(source.channel.takes_replies, timeout_s=TIMEOUT_S, what=where):
+                ready.append(instance)
+        except HubError as exc:
+            problems.append(Problem(where=where, code=str(exc.code), message=exc.message))
+    return ready
 
 
 def _tell(deps: ReplyDeps, channel: Channel[Any], waiting: Waiting, problems: list[Problem]) -> str:
@@ -156,7 +177,9 @@ def _not_told(deps: ReplyDeps, waiting: Waiting, exc: HubError, where: str, prob
     if not is_away:
         problems.append(Problem(where=where, code=str(exc.code), message=message))
     asked_s = (exc.retry_after_s if isinstance(exc, SourceUnavailable) else None) or 0.0
-    next_at = deps.clock.now() + timedelta(seconds=max(DELAYS_S[waiting.attempts], asked_s))
+    next_at = deps.clock.now() + timedelta(
+        seconds=max(DELAYS_S[waiting.attempts], min(asked_s, _LONGEST_ASKED_S))
+    )
     return _settled(
         deps,
         waiting,

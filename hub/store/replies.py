@@ -182,6 +182,17 @@ def claim(
     return sorted(found, key=lambda one: one.reply_id)
 
 
+def release(connection: Connection, given_back: Sequence[Waiting]) -> None:
+    """Ends the leases of replies that were not told; of those alone that nobody else has claimed since."""
+    connection.execute(
+        text(
+            "UPDATE reply_outbox o SET lease_until = NULL FROM unnest(CAST(:ids AS bigint[]), CAST(:tokens AS bigint[])) AS r (id, token) "
+            "WHERE o.reply_id = r.id AND o.lease_token = r.token AND o.state = 'waiting'"
+        ),
+        {"ids": [one.reply_id for one in given_back], "tokens": [one.token for one in given_back]},
+    )
+
+
 def settle(
     connection: Connection,
     reply: Waiting,

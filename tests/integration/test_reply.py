@@ -186,6 +186,49 @@ def test_a_process_that_dies_after_telling_leaves_the_reply_to_the_next_one_unde
     assert ground.rows()[0]["state"] == "accepted"
 
 
+def test_nothing_is_told_whose_lease_may_end_meanwhile(ground: Ground, deps: CollectDeps) -> None:
+    numbers = [f"B{number}" for number in range(8)]
+    collect.run(deps, source(played([record(number) for number in numbers]), ground.clock))
+    for number in numbers:
+        ground.put(number)
+    left: list[float] = []
+
+    def slowly(told: Reply) -> ReplyReceipt:
+        where = "SELECT lease_until FROM reply_outbox WHERE idempotency_key = :key"
+        ((until,),) = rows(ground.store, where, key=told.idempotency_key)
+        left.append((until - ground.clock.now()).total_seconds())
+        ground.clock.advance(59)
+        return ReplyReceipt(True)
+
+    ground.platform.answer = slowly
+    assert ground.run().counts == {"accepted": 8}
+    assert min(left) > reply.TIMEOUT_S
+
+
+def test_a_channel_that_cannot_say_whether_it_takes_replies_stops_no_other(ground: Ground) -> None:
+    class Broken(ScriptedChannel):
+        def takes_replies(self) -> bool:
+            raise RuntimeError("13812345678")
+
+    ground.put()
+    healthy = ground.sources["county"]
+    broken = Broken(ground.platform.settings, ground.platform.ctx)
+    ground.sources = {"broken": replace(healthy, channel=broken), "county": healthy}
+    report = ground.run()
+    assert report.counts == {"accepted": 1}
+    assert [problem.where for problem in report.problems] == ["broken: takes_replies"]
+    assert "138" not in report.problems[0].message
+
+
+def test_a_source_that_asks_for_a_thousand_years_is_asked_again_after_a_day(ground: Ground) -> None:
+    ground.put()
+    ground.platform.answer = _raising(
+        SourceUnavailable("away", code=Code.SOURCE_RATE_LIMITED, retry_after_s=1e13)
+    )
+    assert ground.run().counts == {"deferred": 1}
+    assert ground.rows()[0]["next_at"] == ground.clock.now() + timedelta(days=1)
+
+
 def test_several_processes_tell_each_reply_once(ground: Ground) -> None:
     for _ in range(10):
         ground.put("A1")
