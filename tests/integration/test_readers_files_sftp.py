@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -15,7 +16,7 @@ from hub.sdk.readers.files_policy import SftpFolder
 from hub.sdk.readers.files_sftp import SftpStore
 from hub.sdk.readers.files_store import Changing
 from tests.support.dropped import HEAD, Dropped, rows, tree
-from tests.support.sftp_servers import Scripted, new_key, openssh
+from tests.support.sftp_servers import Announcing, Empty, Scripted, new_key, openssh
 from tests.support.sheets import text, xlsx
 from tests.support.tcp_proxy import SpoilingProxy
 
@@ -409,6 +410,18 @@ def test_a_listing_without_end_is_bounded(monkeypatch):
 
     assert isinstance(error, SourceContractError)
     assert error.code is Code.FILE_TOO_LARGE
+
+
+@pytest.mark.parametrize("speaks", [Announcing, Empty])
+def test_a_listing_that_announces_what_never_comes_is_bounded(monkeypatch, speaks):
+    monkeypatch.setattr("hub.sdk.readers.files_sftp.MOST_FILES", 50)
+    with Scripted([], b"", speaks=speaks) as server:
+        hub = dropped(server)
+        with ThreadPoolExecutor(1) as pool:
+            error = pool.submit(hub.run).result(60).error
+
+    assert isinstance(error, SourceUnavailable)
+    assert error.code is Code.SOURCE_CUT_SHORT
 
 
 # --- settings ----------------------------------------------------------------------------------------------------------------

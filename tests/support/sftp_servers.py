@@ -20,7 +20,7 @@ import paramiko
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
-from paramiko.sftp import SFTP_NO_SUCH_FILE, SFTP_PERMISSION_DENIED
+from paramiko.sftp import CMD_NAME, SFTP_NO_SUCH_FILE, SFTP_PERMISSION_DENIED
 
 from tests.support.left_out import find_program
 
@@ -202,6 +202,24 @@ class _Door(paramiko.ServerInterface):
         return OPEN_SUCCEEDED
 
 
+class Announcing(paramiko.SFTPServer):
+    """Says that four thousand million names follow, and sends none; or says for ever that none do."""
+
+    announced = 2**32 - 1
+
+    def _read_folder(self, request_number: int, folder: Any) -> None:
+        message = paramiko.Message()
+        message.add_int(request_number)
+        message.add_int(self.announced)
+        self._send_packet(CMD_NAME, message)  # type: ignore[attr-defined]
+
+
+class Empty(Announcing):
+    """See `Announcing`."""
+
+    announced = 0
+
+
 class Scripted:
     """A server that takes a password and lists any names.
 
@@ -211,7 +229,14 @@ class Scripted:
 
     host, user = "127.0.0.1", "county"
 
-    def __init__(self, names: Sequence[str], content: bytes, password: str = "the-password") -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        content: bytes,
+        password: str = "the-password",
+        speaks: type[paramiko.SFTPServer] = paramiko.SFTPServer,
+    ) -> None:
+        self._speaks = speaks
         self.asked: list[str] = []
         self._files = type("Files", (_Files,), {"names": names, "content": content, "asked": self.asked})
         self._password = password
@@ -253,6 +278,6 @@ class Scripted:
             transport = paramiko.Transport(link)
             self._transports.append(transport)
             transport.add_server_key(self._key)
-            transport.set_subsystem_handler("sftp", paramiko.SFTPServer, self._files)
+            transport.set_subsystem_handler("sftp", self._speaks, self._files)
             with contextlib.suppress(paramiko.SSHException, EOFError):
                 transport.start_server(server=_Door(self._password))

@@ -30,7 +30,8 @@ from hub.sdk.readers.files_store import Changing, FileStore, Found, Kind, Unperm
 
 AnswerT = TypeVar("AnswerT")
 PART = 256 * 1024
-_BROKEN = (paramiko.SSHException, EOFError, socket.timeout, ConnectionError)
+# A server that answers with something else than it was asked for is taken for a broken one.
+_BROKEN = (paramiko.SSHException, paramiko.SFTPError, EOFError, socket.timeout, ConnectionError)
 _KEY_KINDS: tuple[type[paramiko.PKey], ...] = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 
@@ -38,26 +39,35 @@ class _Client(paramiko.SFTPClient):
     """paramiko's client with a listing of our own: its own has no bound, and decodes names as UTF-8, so that one in GBK hides all others."""
 
     def listed(self, path: bytes, most: int) -> list[tuple[bytes, paramiko.SFTPAttributes]]:
-        """Names as bytes, with what the server says of each, links not followed; at most one more than ``most``."""
+        """Names as bytes, with what the server says of each, links not followed; at most one more than ``most``.
+
+        What the server says of how many follow is no bound: four bytes that say so cost it nothing, and neither do answers without a name.
+        """
         request: Any = self._request  # type: ignore[attr-defined]
         kind, answer = request(CMD_OPENDIR, path)
         if kind != CMD_HANDLE:
             raise paramiko.SFTPError("no handle")
         handle = answer.get_binary()
         found: list[tuple[bytes, paramiko.SFTPAttributes]] = []
-        while len(found) <= most:
+        for _ in range(most + 2):
             try:
                 kind, answer = request(CMD_READDIR, handle)
             except EOFError:
                 break  # the end of the listing, or of the connection: then closing the handle fails
             if kind != CMD_NAME:
                 raise paramiko.SFTPError("no names")
-            for _ in range(answer.get_int()):
+            for _ in range(min(answer.get_int(), most + 3)):
                 name = answer.get_binary()
+                if not name:  # the answer has ended, and paramiko goes on with zeros
+                    raise paramiko.SFTPError("fewer names than announced")
                 answer.get_binary()  # the same for a person's eyes
                 about = paramiko.SFTPAttributes._from_msg(answer)  # type: ignore[attr-defined]
                 if name not in (b".", b".."):
                     found.append((name, about))
+            if len(found) > most:
+                break
+        else:
+            raise paramiko.SFTPError("a listing without end")
         request(CMD_CLOSE, handle)
         return found
 
