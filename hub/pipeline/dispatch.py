@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from hub.clock import COUNTY_ZONE
@@ -22,7 +23,7 @@ from hub.model.report import Problem, Report
 from hub.model.warning import OrderMessage, OrderView, SignalView, WarningMessage, WarningView
 from hub.pipeline.deps import PipelineDeps, logged
 from hub.pipeline.routing import Directory, Matter, Route, choose
-from hub.store import config, orders, outbox, signals, warnings
+from hub.store import config, orders, outbox, routes, signals, warnings
 from hub.store.chain import write_audit
 from hub.store.engine import Connection
 from hub.store.history import facts_of
@@ -125,9 +126,13 @@ class _Dispatcher:
             why = f"signal merged into {signal.merged_into}" if demands else "its demands are gone"
             self._revoke(warning, why)
             return _Done()
-        matter = Matter(demands, warning.rule_id, signal.labels)
-        orders.lock_demands(self.connection, [one.demand_id for one in demands])
-        cited = self._in_hand(demands)
+        by_other_routes = self._by_other_routes(demands)
+        # Of a 举报 nothing leaves the office, by whatever route it was one.
+        matter = Matter(
+            [*demands, *chain.from_iterable(by_other_routes.values())], warning.rule_id, signal.labels
+        )
+        orders.lock_demands(self.connection, [one.demand_id for one in matter.demands])
+        cited = self._in_hand(demands, by_other_routes)
         open_ones = [one for one in demands if one.demand_id not in cited]
         route = choose(
             matter if matter.protected or not open_ones else Matter(open_ones, matter.rule_id, matter.labels),
@@ -150,15 +155,21 @@ class _Dispatcher:
                 f"demand {demand_id!r}: not found, deleted or void (expected one of `hub demand list`); check the id",
                 code=Code.NOT_FOUND,
             )
-        orders.lock_demands(self.connection, [demand_id])
-        one, matter = demands[0], Matter(demands)
-        standing = orders.of_demands(self.connection, [demand_id]).get(demand_id)
-        if standing is not None:
-            return _same_or_refused(standing, organisation, one)
-        if one.assigned_no is not None:
+        one = demands[0]
+        matter = Matter([one, *self._by_other_routes(demands)[demand_id]])
+        ids = [same.demand_id for same in matter.demands]
+        orders.lock_demands(self.connection, ids)
+        standing = orders.of_demands(self.connection, ids)
+        for same in ids:
+            if same in standing:
+                return _same_or_refused(standing[same], organisation, one)
+        assigned_no = next(
+            (same.assigned_no for same in matter.demands if same.assigned_no is not None), None
+        )
+        if assigned_no is not None:
             raise StateConflict(
-                f"demand {one.demand_no}: its own platform has assigned it as {one.assigned_no} (expected one that nobody has in "
-                "hand, R73); oversee that order instead",
+                f"demand {one.demand_no}: a platform has assigned it as {assigned_no} (expected one that nobody has in hand, R73); "
+                "oversee that order instead",
                 code=Code.STATE_CONFLICT,
             )
         route = self._wanted(organisation, by, matter)
@@ -188,20 +199,27 @@ class _Dispatcher:
         found = facts_of(self.connection, demand_ids)
         return sorted(found, key=lambda one: (one.submitted_at, one.demand_id))
 
-    def _in_hand(self, demands: Sequence[DemandFacts]) -> dict[str, dict[str, str]]:
-        """For each demand that is assigned already what a message cites of it (R73)."""
-        standing = orders.of_demands(self.connection, [one.demand_id for one in demands])
+    def _by_other_routes(self, demands: Sequence[DemandFacts]) -> dict[str, list[DemandFacts]]:
+        """For each of these demands the same record as it came by other routes: what is done about one is done about all."""
+        ids = routes.others(self.connection, [one.demand_id for one in demands])
+        known = {one.demand_id: one for one in self._demands(list(chain.from_iterable(ids.values())))}
+        return {
+            demand_id: [known[other] for other in others if other in known]
+            for demand_id, others in ids.items()
+        }
+
+    def _in_hand(
+        self, demands: Sequence[DemandFacts], by_other_routes: Mapping[str, Sequence[DemandFacts]]
+    ) -> dict[str, dict[str, str]]:
+        """For each demand that is assigned already, by whatever route it came, what a message cites of it (R73)."""
+        all_of_it = {one.demand_id: [one, *by_other_routes[one.demand_id]] for one in demands}
+        ids = {same.demand_id for routes_of_it in all_of_it.values() for same in routes_of_it}
+        standing = orders.of_demands(self.connection, sorted(ids))
         cited: dict[str, dict[str, str]] = {}
         for one in demands:
-            if one.assigned_no is not None:
-                cited[one.demand_id] = {"demand_no": one.demand_no, "assigned_no": one.assigned_no}
-                if one.deadline_at is not None:
-                    cited[one.demand_id]["deadline_at"] = one.deadline_at.astimezone(COUNTY_ZONE).isoformat()
-            elif one.demand_id in standing:
-                cited[one.demand_id] = {
-                    "demand_no": one.demand_no,
-                    "order_no": standing[one.demand_id].order_no,
-                }
+            found = [_assigned(same, standing) for same in all_of_it[one.demand_id]]
+            if any(found):
+                cited[one.demand_id] = {"demand_no": one.demand_no, **next(filter(None, found))}
         return cited
 
     def _origin(self, warning: WarningView, signal: SignalView) -> _Origin:
@@ -348,6 +366,16 @@ def canonical_json(body: OrderMessage | WarningMessage) -> bytes:
     """The body as UTF-8 JSON with sorted names: the same message has the same bytes on every machine."""
     plain = body.model_dump(mode="json")
     return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _assigned(one: DemandFacts, standing: Mapping[str, OrderView]) -> dict[str, str]:
+    """Who has it in hand: its own platform, or an order of ours; empty where nobody has."""
+    if one.assigned_no is not None:
+        found = {"assigned_no": one.assigned_no}
+        if one.deadline_at is not None:
+            found["deadline_at"] = one.deadline_at.astimezone(COUNTY_ZONE).isoformat()
+        return found
+    return {"order_no": standing[one.demand_id].order_no} if one.demand_id in standing else {}
 
 
 def _same_or_refused(standing: OrderView, organisation: str | None, one: DemandFacts) -> OrderView:

@@ -66,6 +66,13 @@ SELECT reporter_key, assigned_no, CASE WHEN deleted OR status = 'void' THEN sour
 """
 _STANDING = "SELECT demand_id, same_as FROM demand_link WHERE demand_id = ANY(%s) OR same_as = ANY(%s) ORDER BY demand_id FOR UPDATE"
 _ROOTS = "SELECT demand_id, same_as FROM demand_link WHERE demand_id = ANY(%s)"
+_OTHERS = """
+SELECT g.demand_id, o.demand_id FROM (
+    SELECT a.demand_id, coalesce(l.same_as, a.demand_id) AS root FROM unnest(%s::text[]) AS a (demand_id)
+    LEFT JOIN demand_link l ON l.demand_id = a.demand_id COLLATE "C"
+) g CROSS JOIN LATERAL (SELECT g.root AS demand_id UNION SELECT l.demand_id FROM demand_link l WHERE l.same_as = g.root) o
+WHERE o.demand_id <> g.demand_id ORDER BY 1, 2
+"""
 _PUT = """
 INSERT INTO demand_link (demand_id, same_as, why, linked_at) SELECT *, %s FROM unnest(%s::text[], %s::text[], %s::text[])
 ON CONFLICT (demand_id) DO UPDATE SET same_as = excluded.same_as, why = excluded.why, linked_at = excluded.linked_at
@@ -109,6 +116,16 @@ def link(connection: Connection, demand_ids: Sequence[str], now: datetime) -> li
         )
         changed = [row[0] for row in cursor]
     return sorted({*changed, *gone})
+
+
+def others(connection: Connection, demand_ids: Sequence[str]) -> dict[str, list[str]]:
+    """For each of these demands the same record as it came by other routes; empty where it came by one."""
+    cursor = driver(connection).cursor()
+    cursor.execute(_OTHERS, (list(demand_ids),))
+    found: dict[str, list[str]] = {demand_id: [] for demand_id in demand_ids}
+    for demand_id, other in cursor:
+        found[demand_id].append(other)
+    return found
 
 
 def _lock(connection: Connection, demand_ids: Sequence[str]) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
 import pytest
 
 from hub.clock import ManualClock
-from hub.model.codes import DemandStatus
+from hub.errors import StateConflict
+from hub.model.codes import DemandStatus, DemandType
 from hub.model.demand import Demand
-from hub.pipeline import collect
+from hub.pipeline import collect, dispatch, triage
 from hub.pipeline.collect import Source
 from hub.sdk.channel import ChannelSettings, RawRecord
 from hub.sdk.context import ChannelContext
@@ -204,3 +206,53 @@ def test_a_demand_tells_what_it_is_the_same_as_and_which_one_counts(county: Coun
         (of_portal,) = views.demand(connection, number["P1"])["routes"]
     assert (of_app["demand_no"], of_app["counts"]) == (number["P1"], True)
     assert (of_portal["demand_no"], of_portal["counts"]) == (number["A1"], False)
+
+
+# --- what is done about one is done about all
+
+
+def demand_id(county: County, number: str) -> str:
+    return str(county.value("SELECT demand_id FROM demand WHERE source_no = :no", no=number))
+
+
+def issued(county: County) -> list[dict[str, Any]]:
+    """Issues every open signal by a person's decision, dispatches, and gives the messages."""
+    for one in county.signals():
+        if one.state == "open":
+            triage.decide(county.deps, one.signal_id, "issue", "王科长", "属未诉预期")
+    assert county.dispatch().ok
+    return [json.loads(bytes(row.body)) for row in county.messages()]
+
+
+@pytest.mark.requirement("R73")
+def test_what_a_platform_has_assigned_by_one_route_gets_no_order_by_another(county: County) -> None:
+    county.configure()
+    through(county, "portal", said(county, "P1", days=2))
+    through(county, "hotline", said(county, "H1", days=1, assigned_no="230629102133115409"))
+    with pytest.raises(StateConflict, match="230629102133115409"):
+        dispatch.order_for_demand(county.deps, demand_id(county, "P1"), None, "王科长")
+    for no in ("P2", "P3"):
+        through(county, "portal", said(county, no, text=f"还是那件事，又反映了一次没有结果{no}"))
+    (body,) = issued(county)
+    number = county.value("SELECT demand_no FROM demand WHERE source_no = 'P1'")
+    assert body["cited"] == [{"demand_no": number, "assigned_no": "230629102133115409"}]
+    assert sorted(one["source_no"] for one in body["demands"]) == ["P2", "P3"]
+
+
+@pytest.mark.requirement("R73")
+def test_an_order_about_a_record_is_the_order_about_it_by_every_route(county: County) -> None:
+    county.configure()
+    through(county, "portal", said(county, "P1", days=2))
+    through(county, "app", said(county, "A1", days=1))
+    first = dispatch.order_for_demand(county.deps, demand_id(county, "A1"), None, "王科长")
+    assert dispatch.order_for_demand(county.deps, demand_id(county, "P1"), None, "李科长") == first
+    assert county.value("SELECT count(*) FROM ledger") == 1
+
+
+def test_what_is_a_report_by_one_route_is_protected_by_every_route(county: County) -> None:
+    county.configure()
+    through(county, "portal", said(county, "P1", days=2, target_org="县自然资源局"))
+    through(county, "hotline", said(county, "H1", days=1, demand_type=DemandType.REPORT))
+    made = dispatch.order_for_demand(county.deps, demand_id(county, "P1"), "housing", "王科长")
+    assert (made.organisation, made.routed_by) == ("office", "protected")
+    assert WORDS not in bytes(county.messages()[0].body).decode()
