@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 
 import pytest
 
-from hub.errors import Code, SourceContractError
+from hub.errors import Code, SourceContractError, SourceUnavailable
 from hub.testing.factories import NOW
 from tests.integration.files_ground import MONTH, codes, dropped, folder, names, report_of
 from tests.support.dropped import drop, rows
@@ -74,6 +75,34 @@ def test_a_link_in_the_place_of_done_is_not_followed(folder, tmp_path):
     assert isinstance(reading.error, SourceContractError)
     assert reading.error.code is Code.FILE_REFUSED
     assert list(elsewhere.iterdir()) == []
+
+
+def test_a_full_disk_holds_up_no_file_and_is_told_for_what_it_is_and_the_next_run_moves_them_all(folder):
+    for name in ("a.csv", "b.csv", "c.csv"):
+        drop(folder, name, rows(name[0]))
+    hub = dropped(folder)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))  # no report fits
+    try:
+        reading = hub.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert reading.numbers == {"a", "b", "c"}
+    assert isinstance(reading.error, SourceUnavailable)
+    assert "room" in reading.error.message
+    assert names(folder) == ["a.csv", "b.csv", "c.csv"]
+    hub.again()
+    assert (hub.run().records, len(names(folder))) == ([], 3)
+    assert names(folder) == [f"done/{MONTH}/{name}.csv" for name in "abc"]
+
+
+def test_a_link_in_the_place_of_done_holds_up_no_other_file(folder, tmp_path):
+    (folder / "done").symlink_to(tmp_path)
+    for name in ("a.csv", "b.csv"):
+        drop(folder, name, rows(name[0]))
+
+    assert dropped(folder).run().numbers == {"a", "b"}
 
 
 def test_a_file_that_becomes_a_link_between_look_and_reading_is_not_followed(folder, tmp_path):

@@ -21,7 +21,7 @@ from pathlib import PurePath
 
 import orjson
 
-from hub.errors import Code, HubError, SourceContractError
+from hub.errors import Code, HubError, SourceContractError, SourceUnavailable
 from hub.sdk.channel import Check, CheckReport, Page, RawAttachment, RawRecord, RecordProblem, Window
 from hub.sdk.context import ChannelContext
 from hub.sdk.readers.files_policy import FilesPolicy
@@ -33,6 +33,7 @@ from hub.sdk.readers.files_store import (
     Found,
     Kind,
     Unpermitted,
+    Unwritable,
     Vanished,
     is_passing,
     marker_of,
@@ -87,6 +88,7 @@ class FilesReader:
         self._numbers = count(1)
         self._patient = policy.ready == "stable"
         self._told: object = None
+        self._cannot_move: HubError | None = None
 
     def pages(self, window: Window) -> Iterator[Page]:
         """The rows of every file that is ready, oldest file first.
@@ -95,13 +97,16 @@ class FilesReader:
 
         Raises:
             ConfigError: No trust, no login, or a stored position that is none (``host_key``, ``source_auth``, ``position_invalid``).
-            SourceUnavailable: The folder is away; what was yielded stays.
-            SourceContractError: A file is not ready for too long (``file_waiting``); every file that is has been read by then.
+            SourceUnavailable: The folder is away, and what was yielded stays; or nothing can be moved for want of room, and every file
+                that is ready has been read by then.
+            SourceContractError: A file is not ready for too long (``file_waiting``), or something stands in the place of a folder of ours
+                (``file_refused``); every file that is ready has been read by then.
         """
         position = FilesPosition(window.position, self._ctx.instance)
         self._told = position.as_json()
         self._numbers = count(1)
         self._may_move = window.durable and self._policy.after_reading == "move"
+        self._cannot_move = None
         try:
             looked = self._look(position, window)
             for found, fault in looked.refused:
@@ -111,6 +116,8 @@ class FilesReader:
             position.keep_only(looked.standing)
             if position.as_json() != self._told:
                 yield self._page((), position)
+            if self._cannot_move is not None:
+                raise self._cannot_move
             self._complain(looked, position)
         finally:
             self._store.close()
@@ -230,7 +237,7 @@ class FilesReader:
         except Vanished:
             looked.standing.discard(found.key)
             return
-        except (Changing, Unpermitted) as exc:
+        except (Changing, Unpermitted, Unwritable) as exc:
             self._ctx.log.warning("files.not_read", file=found.key, reason=type(exc).__name__.lower())
             self._wait(found, position, looked)
             return
@@ -369,6 +376,15 @@ class FilesReader:
             looked.standing.discard(found.key)
         except Vanished:
             looked.standing.discard(found.key)
+        except SourceContractError as exc:
+            self._may_move, self._cannot_move = False, exc
+        except Unwritable as exc:
+            self._may_move = False
+            self._cannot_move = SourceUnavailable(
+                f"{self._where}: files that were read cannot be moved or reported on ({exc}; expected room for reports and a sound disk); every file "
+                "was read, and the next run moves them: make room there, or look at the disk or the share",
+                code=Code.SOURCE_STATUS,
+            )
         except Unpermitted:
             self._may_move = False
             self._ctx.log.warning(
@@ -391,7 +407,7 @@ class FilesReader:
             try:
                 if sha256(self._store.fetch(there, folder)).hexdigest() == digest:
                     return None
-            except (Changing, Vanished, Unpermitted, FileProblem):
+            except (Changing, Vanished, Unpermitted, Unwritable, FileProblem):
                 continue
         return f"{path.stem}-{digest}{path.suffix}"
 
@@ -429,7 +445,7 @@ class FilesReader:
             records = self._read(self._fetched(found), found.name)
             for _ in records:
                 pass
-        except (Changing, Vanished, Unpermitted):
+        except (Changing, Vanished, Unpermitted, Unwritable):
             return Check("file", True, f"{len(standing)} files stand there, the oldest is not ready")
         except FileProblem as exc:
             return Check(

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from hub.errors import Code, HubError, SourceContractError, SourceUnavailable
 from hub.sdk.channel import Check
-from hub.sdk.readers.files_store import Changing, FileStore, Found, Kind, Unpermitted, Vanished
+from hub.sdk.readers.files_store import Changing, FileStore, Found, Kind, Unpermitted, Unwritable, Vanished
 
 MOST_FILES = 20_000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -67,9 +67,9 @@ class LocalStore(FileStore):
     def find(self, folder: str, name: str) -> Found | None:
         """See `FileStore.find`."""
         try:
-            with self._folder(folder) as base:
+            with _plain_refusals(), self._folder(folder) as base:
                 return _found(name, os.stat(name, dir_fd=base, follow_symlinks=False))
-        except (FileNotFoundError, Vanished):
+        except Vanished:
             return None
 
     def move(self, name: str, folder: str, target: str) -> None:
@@ -166,7 +166,7 @@ def _plain_refusals() -> Iterator[None]:
             raise Changing from exc
         if exc.errno in _REFUSED:
             raise Unpermitted from exc
-        raise
+        raise Unwritable(errno.errorcode.get(exc.errno or 0, type(exc).__name__)) from exc
 
 
 def crowded(where: str) -> SourceContractError:

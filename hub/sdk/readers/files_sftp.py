@@ -26,7 +26,7 @@ from hub.sdk.channel import Check
 from hub.sdk.context import ChannelContext
 from hub.sdk.readers.files_local import MOST_FILES, crowded, not_a_folder
 from hub.sdk.readers.files_policy import SftpFolder
-from hub.sdk.readers.files_store import Changing, FileStore, Found, Kind, Unpermitted, Vanished
+from hub.sdk.readers.files_store import Changing, FileStore, Found, Kind, Unpermitted, Unwritable, Vanished
 
 AnswerT = TypeVar("AnswerT")
 PART = 256 * 1024
@@ -125,7 +125,7 @@ class SftpStore(FileStore):
         """See `FileStore.move`."""
         self._make(folder)
         if self.find(folder, target) is not None:
-            raise FileExistsError(errno.EEXIST, "taken")
+            raise Unwritable("EEXIST")  # another process was faster; the next run takes another name
         self._ask(lambda client: client.rename(self._path(name), self._path(target, folder)))
 
     def remove(self, name: str) -> None:

@@ -75,6 +75,10 @@ class Unpermitted(Exception):
     """The store does not allow it: reading this file, or moving and writing anything."""
 
 
+class Unwritable(Exception):
+    """Nothing can be moved or written there now, for want of room or for a fault of the disk or the share; ``str`` names it."""
+
+
 class FileStore(ABC):
     """One folder. Connections are made when first needed; not for several threads at once.
 
@@ -109,7 +113,7 @@ class FileStore(ABC):
         """Moves a file into a folder below, which is made where it is missing; never over another file.
 
         Raises:
-            Vanished, Unpermitted, SourceUnavailable, ConfigError.
+            Vanished, Unpermitted, Unwritable, SourceUnavailable, ConfigError.
         """
 
     @abstractmethod
