@@ -14,15 +14,29 @@ import msgspec
 from hub.model.codes import Anonymity, DemandType, Watch
 from hub.model.demand import Demand, Reporter
 from hub.model.nature import nature_of
+from hub.model.place import is_region_code
 from hub.seal import Sealer, SearchKeys
 from hub.store.landing import as_jsonb
 from hub.store.persons import PHONE_OF_CALLER
-from hub.text.identity import bare_name, is_masked, normal_email, read_id_no, read_phone, reporter_key_basis
+from hub.text.identity import (
+    Reading,
+    Unusable,
+    bare_name,
+    is_masked,
+    normal_email,
+    read_id_no,
+    read_phone,
+    read_uscc,
+    reporter_key_basis,
+)
 from hub.text.redact import redact
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _FUTURE = timedelta(minutes=10)
+BAD_IDCARD, BAD_USCC, BAD_PHONE, BAD_REGION = "BAD_IDCARD", "BAD_USCC", "BAD_PHONE", "BAD_REGION"
+_NO_PHONE = Reading(None, why=Unusable.EMPTY)
+_IMPOSSIBLE = (Unusable.MALFORMED, Unusable.ROUNDED)
 _SPACE = re.compile(r"\s+")
 TITLE_LENGTH = 50
 _BORDER = "\x1f"
@@ -53,7 +67,10 @@ class Origin:
 
 
 class Keys(NamedTuple):
-    """Search keys of one reporter; each None where there is nothing usable (missing, masked, no person)."""
+    """Search keys of one reporter; each None where there is nothing usable (missing, masked, no person).
+
+    ``flags``: soft marks of numbers that cannot be right; nothing is refused for them (domain.md §6.6).
+    """
 
     phone: str | None = None
     id_no: str | None = None
@@ -61,7 +78,7 @@ class Keys(NamedTuple):
     name: str | None = None
     reporter: str | None = None
     basis: str | None = None
-    bad_id: bool = False
+    flags: tuple[str, ...] = ()
     caller: bool = False  # ``phone`` is the number that the call came from
 
 
@@ -227,18 +244,23 @@ class Intake:
         """
         token = token or self._token
         id_key = phone_key = email_key = name_key = reporter_key = basis = None
-        bad_id = by_caller = False
+        flags: tuple[str, ...] = ()
+        by_caller = False
         name, id_no, phone, email, caller = _KEYED(reporter.__dict__)
         # A masked value makes no key: it is passed over here, before anything reads it.
         if id_no and "*" not in id_no:
             number = read_id_no(id_no, reporter.id_type)
-            bad_id = not number.checked
+            if not number.checked or number.why is Unusable.MALFORMED:
+                flags = (BAD_USCC if number.form == "other" else BAD_IDCARD,)
             if number.value:
                 kind = "uscc" if number.form == "uscc" else "id_no"
                 id_key = token(kind, number.value)
                 if number.value not in self._stop_list:
                     reporter_key, basis = id_key, kind
-        if phone and "*" not in phone and (phone := read_phone(phone).value):
+        left = read_phone(phone) if phone and "*" not in phone else _NO_PHONE
+        if left.why in _IMPOSSIBLE:
+            flags += (BAD_PHONE,)
+        if phone := left.value:
             phone_key = token("phone", phone)
             if reporter_key is None and not reporter.uscc and phone not in self._stop_list:
                 reporter_key, basis = phone_key, "phone"
@@ -255,7 +277,9 @@ class Intake:
             found = reporter_key_basis(reporter, account_scope=instance, stop=self._stop_list)
             if found is not None:
                 reporter_key, basis = token(found.kind, found.value), found.basis
-        return Keys(phone_key, id_key, email_key, name_key, reporter_key, basis, bad_id, by_caller)
+        if (uscc := reporter.__dict__["uscc"]) and not _is_good_uscc(uscc):
+            flags += (BAD_USCC,)
+        return Keys(phone_key, id_key, email_key, name_key, reporter_key, basis, flags, by_caller)
 
 
 def files_id(raw_id: int) -> str:
@@ -285,11 +309,19 @@ def _quality(demand: Demand, keys: Keys, received_at: datetime) -> list[str]:
     flags = list(demand.quality)
     if demand.submitted_at > received_at + _FUTURE:
         flags.append("FUTURE_TIME")
-    if keys.bad_id:
-        flags.append("BAD_IDCARD")
+    flags += [flag for flag in keys.flags if flag not in flags]
     if keys.caller:
         flags.append(PHONE_OF_CALLER)
+    region = demand.__dict__["region_code"]
+    if region and not is_region_code(region):
+        flags.append(BAD_REGION)
     return flags
+
+
+def _is_good_uscc(value: str) -> bool:
+    """Whether it may be one: well-formed with its check character, or masked so that nobody can tell."""
+    reading = read_uscc(value)
+    return reading.why in (None, Unusable.MASKED, Unusable.EMPTY) and reading.checked
 
 
 class _SealedReporter(msgspec.Struct, omit_defaults=True):

@@ -245,7 +245,8 @@ def read_id_no(value: str | None, id_type: str | None = None) -> Reading:
     if uscc.value is not None and uscc.checked:
         return uscc
     if id_type not in _CARD_TYPES and re.fullmatch(r"[A-Z0-9()]{5,24}", text):
-        return Reading(f"{id_type}:{text}", "other")
+        # Shaped like a credit code, and its check character does not fit.
+        return Reading(f"{id_type}:{text}", "other", checked=uscc.value is None)
     return Reading(None, why=Unusable.MALFORMED)
 
 
