@@ -49,6 +49,7 @@ COMMANDS: dict[str, Entry] = {
     "ledger": Entry("ledger", _LOOK, "The ledger 未诉诉求登记台账: list, export, verify."),
     "quarantine": Entry("quarantine", _LOOK, "Quarantine 待核数据: list, show, replay, export."),
     "webhook": Entry("webhook", _LOOK, "Deliveries to departments: list, redeliver, test, enable."),
+    "place": Entry("place", _OPERATE, "Places 事发地点 and regions 区划: list, regions, import, match."),
     "migrate": Entry("migrate", _OPERATE, "Bring the database to this version's schema."),
     "db": Entry("db", _OPERATE, "The private PostgreSQL: start, stop, status."),
     "config": Entry(

@@ -145,7 +145,7 @@ def show(
 def _tell(found: dict[str, Any], personal: dict[str, Any] | None) -> None:
     from hub.cli import out, words
 
-    place = f"{found['longitude']}, {found['latitude']}" if found.get("longitude") else None
+    point = f"{found['longitude']}, {found['latitude']}" if found.get("longitude") else None
     out.fields(
         [
             ("demand 诉求", found["demand_no"]),
@@ -162,8 +162,10 @@ def _tell(found: dict[str, Any], personal: dict[str, Any] | None) -> None:
             ("anonymity", words.word(words.ANONYMITIES, found["anonymity"])),
             ("reporter known by", found["reporter_basis"] or "nothing"),
             ("category", found["category"]),
-            ("region", found["region_code"]),
-            ("place", place),
+            ("region", _region(found)),
+            ("place 事发地点", _named(found, found["place_id"])),
+            ("place may be", [_named(found, one) for one in found["place_candidates"] or ()]),
+            ("coordinates", point),
             ("service item", found["item_name"] or found["item_code"]),
             ("case", found["case_no"]),
             ("about", found["target_org"]),
@@ -191,6 +193,18 @@ def _tell(found: dict[str, Any], personal: dict[str, Any] | None) -> None:
         out.say(f"order {one['order_no']} to {one['organisation_name']} ({one['state']})")
     if personal is not None:
         _tell_personal(personal)
+
+
+def _region(found: dict[str, Any]) -> str | None:
+    code: str | None = found["region_code"]
+    return f"{code} (by its place)" if code and found["region_by_place"] else code
+
+
+def _named(found: dict[str, Any], place_id: str | None) -> str | None:
+    if place_id is None:
+        return None
+    known = found["places"].get(place_id)
+    return f"{known['name']} ({place_id} in {known['region_code']})" if known else place_id
 
 
 def _tell_personal(personal: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from hub.clock import Clock
+from hub.county.gazetteer import gazetteer
 from hub.county.portal_server import PortalServer
 from hub.county.receivers import DepartmentReceiver
 from hub.county.sites import Ground, Site, build, installed, secrets_of
@@ -23,6 +24,7 @@ from hub.county.sites.portal import PortalSite
 from hub.county.world.batches import Batches
 from hub.county.world.events import SHARED_PHONES
 from hub.county.world.people import Person
+from hub.county.world.places import Places
 from hub.county.world.planted import Planted
 from hub.county.world.subjects import DEPARTMENTS, ITEMS
 from hub.errors import Code, ConfigError
@@ -194,6 +196,7 @@ class SimulatedCounty:
                 ),
             ],
             "rules": [],
+            **gazetteer(Places(self.seed)),
         }
 
     def _hub_yaml(self) -> str:

@@ -1,4 +1,4 @@
-"""The document of `hub config apply`: organisations, their endpoints, routing and rules, as data (design decision 13)."""
+"""The document of `hub config apply`: organisations, their endpoints, routing, rules, regions and places, as data (design decision 13)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator,
 
 from hub.errors import Code, ConfigError
 from hub.model.demand import Emitted
+from hub.model.place import MOST_PLACES, MOST_REGIONS, PlaceEntry, RegionEntry, place_faults, region_faults
 
 OrganisationCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
@@ -108,12 +109,18 @@ class RuleEntry(Emitted):
 
 
 class ConfigDocument(Emitted):
-    """All of it; the document is the whole truth: what it does not name is no longer in use."""
+    """All of it; the document is the whole truth: what it does not name is no longer in use.
+
+    Attributes:
+        regions: None leaves the table of regions as it stands (it may have come by `hub place import`); likewise ``places``.
+    """
 
     organisations: tuple[OrganisationEntry, ...] = ()
     endpoints: tuple[EndpointEntry, ...] = ()
     routing: tuple[RoutingEntry, ...] = ()
     rules: tuple[RuleEntry, ...] = ()
+    regions: tuple[RegionEntry, ...] | None = Field(default=None, max_length=MOST_REGIONS)
+    places: tuple[PlaceEntry, ...] | None = Field(default=None, max_length=MOST_PLACES)
 
     def faults(self) -> list[str]:
         """What does not fit together, one sentence each; nothing when all does."""
@@ -139,6 +146,8 @@ class ConfigDocument(Emitted):
             found.append(
                 "organisations: none is marked handling_office: true; name and mark the one that receives what nobody else can"
             )
+        found += region_faults(self.regions or ())
+        found += place_faults(self.places or (), {one.code for one in self.regions or ()})
         return found
 
     def _names(self) -> Iterable[str]:

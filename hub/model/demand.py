@@ -109,7 +109,8 @@ class DemandFacts(BaseModel):
     """What rules, screens and messages see of a stored demand: no personal data.
 
     ``title`` and ``text`` have every phone number, ID number, name and the like masked; ``text`` is the content alone.
-    ``reporter_key`` is a keyed digest: equal for the same person across channels, None for nobody known.
+    ``reporter_key`` is a keyed digest: equal for the same person across channels, None for nobody known. ``place_id`` is the place of
+    the county's gazetteer (or the code of a village) that it is about, None where the words do not tell which.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -133,6 +134,7 @@ class DemandFacts(BaseModel):
     reporter_type: ReporterType = ReporterType.UNKNOWN
     category: str | None = None
     region_code: str | None = None
+    place_id: str | None = None
     item_code: str | None = None
     item_name: str | None = None
     case_no: str | None = None

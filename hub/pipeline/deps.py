@@ -9,6 +9,7 @@ from hub.clock import Clock
 from hub.model.calendar import WorkCalendar
 from hub.model.codes import RunState
 from hub.model.report import Report
+from hub.pipeline.place import PlaceBook
 from hub.plugins import PluginSet
 from hub.seal import ChainSalt, Sealer
 from hub.settings import EvaluateSettings
@@ -26,6 +27,7 @@ class PipelineDeps:
     Attributes:
         contact: Telephone of the handling office, printed on orders.
         rule_timeout_s: Seconds that one rule may take for one batch.
+        places: The county's gazetteer, as this process has read it.
     """
 
     store: Store
@@ -38,6 +40,7 @@ class PipelineDeps:
     settings: EvaluateSettings = field(default_factory=EvaluateSettings)
     contact: str = ""
     rule_timeout_s: float = RULE_TIMEOUT_S
+    places: PlaceBook = field(default_factory=PlaceBook)
 
 
 def logged(deps: PipelineDeps, report: Report, started_at: datetime) -> Report:

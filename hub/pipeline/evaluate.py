@@ -19,7 +19,7 @@ from hub.model.demand import DemandFacts
 from hub.model.ids import new_ulid
 from hub.model.report import Problem, Report
 from hub.model.warning import SignalDraft, SignalView
-from hub.pipeline import episodes
+from hub.pipeline import episodes, place
 from hub.pipeline.deps import PipelineDeps, logged
 from hub.plugins import RuleEntry, guard
 from hub.sdk.gate import BreakerPolicy
@@ -49,7 +49,7 @@ def run(deps: PipelineDeps, *, max_batches: int | None = None) -> Report:
         max_batches: Stop after so many transactions; None until nothing is due.
 
     Returns:
-        Counts ``demands`` (judged, once a batch), ``linked`` (earlier demands of which it came to light whose they are, or what they are the same as), ``signals_new``, ``signals_changed`` and ``signals_closed`` (merged ones
+        Counts ``demands`` (judged, once a batch), ``placed`` (whose place was found, or is another), ``linked`` (earlier demands of which it came to light whose they are, or what they are the same as), ``signals_new``, ``signals_changed`` and ``signals_closed`` (merged ones
         included); one problem for each rule that failed.
 
     Raises:
@@ -59,13 +59,19 @@ def run(deps: PipelineDeps, *, max_batches: int | None = None) -> Report:
     total = _Tally()
     batches = 0
     while max_batches is None or batches < max_batches:
+        total.counts["placed"] += place.prepare(deps)
         try:
             done = _batch(deps)
         except _RulesChanged:
             continue  # new parameters were applied in between: judge the same work under them
         if done is None:
-            break
-        total.add(done)
+            # A new gazetteer looks at what is stored when nothing new waits; what it changes is judged next.
+            again = place.rework(deps)
+            if again is None:
+                break
+            total.counts["placed"] += again
+        else:
+            total.add(done)
         batches += 1
     report = Report(step="evaluate", counts=total.counts, problems=tuple(total.problems.values()))
     return logged(deps, report, started_at)
@@ -97,7 +103,7 @@ class _Tally:
 
     counts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
-            ("demands", "linked", "signals_new", "signals_changed", "signals_closed"), 0
+            ("demands", "placed", "linked", "signals_new", "signals_changed", "signals_closed"), 0
         )
     )
     problems: dict[str, Problem] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -18,8 +18,9 @@ from hub.sdk.notify import Endpoint
 from hub.sdk.rules import RuleParams, WarningRule
 from hub.seal import Sealer
 from hub.store import endpoints as endpoint_store
-from hub.store import reach, work
+from hub.store import places, reach, work
 from hub.store.chain import Digest, canonical, write_audit
+from hub.store.places import GazetteerApplied
 from hub.store.tables import config_version, endpoint, organisation, routing_rule, rule_params
 
 _LOCK = 0x636F6E66  # "conf": one document at a time over all processes
@@ -63,12 +64,14 @@ class Applied:
         new: Whether it is a new one; False when the document was applied already.
         rejudged: Rules whose parameters changed: every stored demand waits for them again.
         renewed_secrets: Endpoints whose secrets were read anew.
+        gazetteer: Regions and places that stand now.
     """
 
     version: int
     new: bool
     rejudged: tuple[str, ...] = ()
     renewed_secrets: tuple[str, ...] = ()
+    gazetteer: GazetteerApplied = field(default_factory=GazetteerApplied)
 
 
 def organisations(connection: Connection) -> dict[str, Organisation]:
@@ -146,7 +149,9 @@ def apply(
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     settings = [(entry, checked_params(rules, entry)) for entry in document.rules]
     secrets = {entry.id: tuple(secret(name) for name in entry.secrets) for entry in document.endpoints}
-    content = document.model_dump(mode="json")
+    content = document.model_dump(mode="json", exclude={"regions", "places"})
+    # Kept in versions of its own, for it may come by another door and is large.
+    gazetteer = places.put(connection, document.regions, document.places, author, now)
     fingerprint = sha256(canonical(content)).hexdigest()
     last = connection.execute(
         select(config_version.c.version, config_version.c.digest)
@@ -155,7 +160,7 @@ def apply(
     ).one_or_none()
     if last is not None and last.digest == fingerprint:
         renewed = _renew_secrets(connection, sealer, document.endpoints, secrets, last.version)
-        return Applied(last.version, False, renewed_secrets=renewed)
+        return Applied(last.version, False, renewed_secrets=renewed, gazetteer=gazetteer)
     version: int = connection.execute(
         config_version.insert()
         .values(digest=fingerprint, author=author, applied_at=now, document=content)
@@ -186,7 +191,7 @@ def apply(
         subject=f"configuration {version}",
         detail={"rejudged": changed},
     )
-    return Applied(version, True, tuple(changed), tuple(named))
+    return Applied(version, True, tuple(changed), tuple(named), gazetteer)
 
 
 def checked_params(rules: Mapping[str, type[WarningRule]], entry: RuleEntry) -> dict[str, Any]:

@@ -34,6 +34,7 @@ _FORMER = (
     "reporter_type",
     "category",
     "region_code",
+    "place_id",
     "item_code",
     "item_name",
     "case_no",

@@ -55,8 +55,10 @@ _IDENTITY_TYPES = "text text bytea int8 text int4 bool bool timestamptz int4 tex
 # Left out of a COPY when no row of the page has them: the column's default is the same, and arrays are dear to write.
 # They stand last, so that leaving them out is cutting a row short.
 _SPARSE = ("labels", "quality", "confirmed", "more_demand_ids", "sealed_files")
+# The hub's own, written after landing (`hub.store.places`).
+_PLACED = ("place_id", "place_candidates", "region_by_place")
 DEMAND_COLUMNS = (
-    *(column.name for column in demand_table.columns if column.name not in _SPARSE),
+    *(column.name for column in demand_table.columns if column.name not in (*_SPARSE, *_PLACED)),
     *(column.name for column in demand_table.columns if column.name in _SPARSE),
 )
 _PG_NAMES = {
@@ -93,7 +95,17 @@ _FIXED = {
     "received_at",
     "confirmed",
 }
-_DEMAND_UPDATE = ", ".join(f"{name} = excluded.{name}" for name in DEMAND_COLUMNS if name not in _FIXED)
+# A region that was found by the place stays until the place is looked for again: a state that is sent anew changes nothing.
+_REGION = (
+    "region_code = CASE WHEN demand.region_by_place AND excluded.region_code IS NULL THEN demand.region_code "
+    "ELSE excluded.region_code END, region_by_place = demand.region_by_place AND excluded.region_code IS NULL"
+)
+_DEMAND_UPDATE = ", ".join(
+    (
+        *(f"{name} = excluded.{name}" for name in DEMAND_COLUMNS if name not in (*_FIXED, "region_code")),
+        _REGION,
+    )
+)
 _DEMAND_LIST = ", ".join(DEMAND_COLUMNS)
 
 _STAGE = "CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
@@ -276,7 +288,9 @@ def standing_demands(connection: Connection, demand_ids: Sequence[str]) -> dict[
         for row in cursor:
             values = dict(zip(DEMAND_COLUMNS, row, strict=True))
             stands = found[values["demand_id"]]
-            stands["values"] = {name: _for_copy(name, values[name]) for name in stands["confirmed"]}
+            stands["values"] = {
+                name: _for_copy(name, values[name]) for name in stands["confirmed"] if name in values
+            }
     return found
 
 

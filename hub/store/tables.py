@@ -148,6 +148,7 @@ evaluate_work = Table(
     Column("work_id", BigInteger, Identity(), primary_key=True),
     Column("demand_ids", ARRAY(Id), nullable=False),
     Column("rule_ids", ARRAY(Text)),  # only these rules, after one of them failed; NULL for all
+    Column("placed", Boolean, nullable=False, server_default=text("false")),  # rules see the place
     Column("attempts", Integer, nullable=False, server_default="0"),
     _moment("not_before", default_now=True),
     _moment("created_at", default_now=True),
@@ -247,6 +248,10 @@ demand = Table(
     Column("confirmed", ARRAY(Text), nullable=False, server_default=EMPTY_ARRAY),
     Column("deleted", Boolean, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+    # Found by the hub after landing: a place of the gazetteer, or those that one name may stand for.
+    Column("place_id", Id),
+    Column("place_candidates", ARRAY(Id)),
+    Column("region_by_place", Boolean, nullable=False, server_default=text("false")),
     Index("demand_demand_no_key", "demand_no", unique=True),
     Index(
         "demand_reporter_idx",

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from hub.errors import Code, NotFound
+from hub.store.places import named
 from hub.store.work import row_dicts
 
 _DEMAND = (
@@ -18,7 +19,7 @@ _DEMAND = (
 _DEMAND_FIELDS = (
     f"{_DEMAND}, stream_id, raw_id, watch, updated_at, type_source_text, text, reporter_key, reporter_type, region_code, item_code, "
     "item_name, case_no, business_class, service_step, sub_source, declared_group_size, chases_open_order, prev_source_no, "
-    "assigned_no, deadline_at, occurred_at, labels, quality, findings, confirmed"
+    "assigned_no, deadline_at, occurred_at, labels, quality, findings, confirmed, place_id, place_candidates, region_by_place"
 )
 _SIGNAL = (
     "s.signal_id, s.rule_id, s.rule_version, s.subject, s.state, s.level, s.historical, s.window_from, s.window_to, s.metric, "
@@ -76,7 +77,8 @@ def demands(
 def demand(connection: Connection, number: str) -> dict[str, Any]:
     """One demand by its number or id, with what became of it: ``signals``, ``orders`` and how many ``changes`` it has seen.
 
-    ``routes``: the same record by other routes; ``counts`` is true of the one that rules count.
+    ``routes``: the same record by other routes; ``counts`` is true of the one that rules count. ``places``: name, kind and region of
+    its place, or of those that its name may stand for, by id.
 
     Raises:
         NotFound: There is none of that number.
@@ -114,6 +116,9 @@ def demand(connection: Connection, number: str) -> dict[str, Any]:
     return {
         **found,
         "changes": changes,
+        "places": named(
+            connection, [one for one in (found["place_id"], *(found["place_candidates"] or ())) if one]
+        ),
         "routes": row_dicts(routes),
         "signals": row_dicts(signals),
         "orders": row_dicts(orders),

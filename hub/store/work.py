@@ -206,12 +206,13 @@ class EvaluateWork:
 def claim_evaluate(connection: Connection, now: datetime, limit: int) -> list[EvaluateWork]:
     """Up to ``limit`` work rows for the rules, locked until the transaction ends; all for the same rules.
 
-    What is new or changed comes first: it must not wait behind years that are judged again for one rule.
+    What is new or changed comes first: it must not wait behind years that are judged again for one rule. It is there once its
+    places have been looked for (`claim_unplaced`).
     """
     rows = connection.execute(
         text(
             "SELECT work_id, demand_ids, rule_ids, attempts FROM evaluate_work WHERE not_before <= :now "
-            "ORDER BY rule_ids IS NOT NULL, work_id LIMIT :limit FOR UPDATE SKIP LOCKED"
+            "AND (placed OR rule_ids IS NOT NULL) ORDER BY rule_ids IS NOT NULL, work_id LIMIT :limit FOR UPDATE SKIP LOCKED"
         ),
         {"now": now, "limit": limit},
     ).all()
@@ -222,6 +223,25 @@ def claim_evaluate(connection: Connection, now: datetime, limit: int) -> list[Ev
         for row in rows
     ]
     return [one for one in claimed if one.rule_ids == claimed[0].rule_ids]
+
+
+def claim_unplaced(connection: Connection, now: datetime, limit: int) -> list[tuple[int, list[str]]]:
+    """Up to ``limit`` work rows of what is new or changed whose places have not been looked for: (id, demand ids), locked."""
+    rows = connection.execute(
+        text(
+            "SELECT work_id, demand_ids FROM evaluate_work WHERE not_before <= :now AND rule_ids IS NULL AND NOT placed "
+            "ORDER BY work_id LIMIT :limit FOR UPDATE SKIP LOCKED"
+        ),
+        {"now": now, "limit": limit},
+    )
+    return [(row.work_id, list(row.demand_ids)) for row in rows]
+
+
+def mark_placed(connection: Connection, work_ids: Sequence[int]) -> None:
+    """Lets the rules have what waits in these rows, in the transaction that looked for its places."""
+    connection.execute(
+        text("UPDATE evaluate_work SET placed = true WHERE work_id = ANY(:ids)"), {"ids": list(work_ids)}
+    )
 
 
 def requeue_evaluate(
