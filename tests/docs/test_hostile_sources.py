@@ -1,6 +1,7 @@
 """The page of hostile sources shows every case that the contract plays, and the hub loses nothing silently in any of them."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,7 @@ CASES = [case.name for case in Misbehaviour]
 def bench(monkeypatch):
     """What the script is made of; it stands beside it, in no package of ours."""
     monkeypatch.syspath_prepend(str(ROOT / "bench"))
-    from hostile import cases, judge, report
-
-    yield cases, judge, report
+    yield tuple(import_module(f"hostile.{name}") for name in ("cases", "judge", "report"))
     for name in [name for name in sys.modules if name.partition(".")[0] == "hostile"]:
         del sys.modules[name]
 

@@ -32,6 +32,9 @@ def test_relative_paths_count_from_the_files_folder_wherever_a_command_is_called
 
     for config in (file, Path("../hub.yaml")):
         settings = load(config=config, environ={}).settings
+        assert settings.keys_file is not None
+        assert settings.secrets_dir is not None
+        assert settings.database_url is not None
         assert settings.home.resolve() == tmp_path / "home"
         assert settings.keys_file.resolve() == tmp_path / "keys" / "ring.json"
         assert settings.secrets_dir.resolve() == tmp_path / "secrets"
