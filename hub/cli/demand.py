@@ -217,6 +217,7 @@ def _tell_personal(personal: dict[str, Any]) -> None:
             ("place in words", personal.get("address")),
             ("person complained of", personal.get("target_person")),
             ("wants", personal.get("expected")),
+            ("its platform answered", (personal.get("public_reply") or {}).get("text")),
             ("attachments", [one.get("name", "?") for one in personal.get("attachments", ())]),
         ]
     )

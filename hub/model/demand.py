@@ -58,6 +58,20 @@ class Attachment(Emitted):
     uri: str | None = None
 
 
+class PublicReply(Emitted):
+    """What the demand's own platform answered the citizen, for everybody to read (公开答复).
+
+    Attributes:
+        text: Plain text; sealed all the same, for it may name people.
+        organisation: Who answered, as the platform calls it.
+        replied_at: Aware.
+    """
+
+    text: str = Field(min_length=1, max_length=1_100_000)
+    organisation: str | None = None
+    replied_at: AwareDatetime | None = None
+
+
 class Demand(Emitted):
     """What one source record says, in the county's words: the result of `Channel.normalize`.
 
@@ -100,6 +114,7 @@ class Demand(Emitted):
     chases_open_order: bool = False  # 催单: urging an open order is no new demand (W01)
     assigned_no: str | None = None  # the platform's own order number when it has dispatched already (R73)
     deadline_at: AwareDatetime | None = None
+    public_reply: PublicReply | None = None
     deleted: bool = False
     attachments: tuple[Attachment, ...] = ()
     quality: tuple[str, ...] = ()

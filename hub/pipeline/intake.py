@@ -345,6 +345,12 @@ class _SealedAttachment(msgspec.Struct, omit_defaults=True):
     uri: str | None = None
 
 
+class _SealedReply(msgspec.Struct, omit_defaults=True):
+    text: str
+    organisation: str | None = None
+    replied_at: datetime | None = None
+
+
 class _Sealed(msgspec.Struct, omit_defaults=True):
     title: str
     content: str
@@ -353,17 +359,21 @@ class _Sealed(msgspec.Struct, omit_defaults=True):
     target_person: str | None = None
     expected: str | None = None
     attachments: list[_SealedAttachment] | None = None
+    public_reply: _SealedReply | None = None
 
 
 # The values of a model in the order of its struct, by one call each.
 _of_reporter = itemgetter(*_SealedReporter.__struct_fields__)
 _of_attachment = itemgetter(*_SealedAttachment.__struct_fields__)
-_of_demand = itemgetter("title", "content", "reporter", "address", "target_person", "expected", "attachments")
+_of_reply = itemgetter(*_SealedReply.__struct_fields__)
+_of_demand = itemgetter(
+    "title", "content", "reporter", "address", "target_person", "expected", "attachments", "public_reply"
+)
 
 
 def personal_json(demand: Demand) -> bytes:
     """What is sealed of a demand: full text, the reporter, addresses, attachments' names; absent values are left out."""
-    title, content, reporter, address, target, expected, attachments = _of_demand(demand.__dict__)
+    title, content, reporter, address, target, expected, attachments, reply = _of_demand(demand.__dict__)
     return _encode(
         _Sealed(
             title,
@@ -375,6 +385,7 @@ def personal_json(demand: Demand) -> bytes:
             [_SealedAttachment(*_of_attachment(one.__dict__)) for one in attachments]
             if attachments
             else None,
+            _SealedReply(*_of_reply(reply.__dict__)) if reply is not None else None,
         )
     )
 

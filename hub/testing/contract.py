@@ -41,7 +41,9 @@ OFFLINE_URL = "http://127.0.0.1:9"
 PLANTED_PHONE = "13900001234"
 _SECRETIVE = re.compile(r"(password|passwd|secret|token|private_key|api_key)$")
 _SECRET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
-_SEALED = frozenset(("reporter", "address", "target_person", "title", "content", "expected", "attachments"))
+_SEALED = frozenset(
+    ("reporter", "address", "target_person", "title", "content", "expected", "attachments", "public_reply")
+)
 
 
 class ChannelContract:

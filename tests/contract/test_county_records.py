@@ -34,7 +34,7 @@ from hub_channel_inspection.settings import InspectionSettings
 from hub_channel_leader_visit.mapping import LeaderVisitMapping
 from hub_channel_leader_visit.settings import LeaderVisitSettings
 from hub_channel_mailbox.mapping import MailboxMapping
-from hub_channel_mailbox.settings import MailboxSettings
+from hub_channel_mailbox.settings import ImapSource, MailboxSettings
 from hub_channel_observer.mapping import ObserverMapping
 from hub_channel_observer.settings import ObserverSettings
 from hub_channel_portal.mapping import PortalMapping
@@ -76,7 +76,7 @@ def hotline_reads(voice: Voice) -> Any:
 
 
 def mailbox_reads(voice: Voice) -> Any:
-    settings = MailboxSettings(host="h", user="u", password_secret="p")
+    settings = MailboxSettings(source=ImapSource(kind="imap", host="h", user="u", password_secret="p"))
     raw = mailbox.mail(voice)
     return MailboxMapping(settings, COUNTY_ZONE).demand(RawRecord(source_no(raw), raw, media_type=MAIL))
 

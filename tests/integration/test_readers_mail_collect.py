@@ -18,7 +18,7 @@ from hub.sdk.readers.mail import Security
 from hub.store import runs
 from hub.testing.factories import secrets_of
 from hub_channel_mailbox.channel import MailboxChannel
-from hub_channel_mailbox.settings import MailboxSettings
+from hub_channel_mailbox.settings import ImapSource, MailboxSettings
 from tests.integration.mail_ground import Mailbox, box, servers
 from tests.support.mail_corpus import FORWARDED_BY_CLERK, PNG, mail, multipart, numbered, part
 from tests.support.mail_servers import PASSWORD
@@ -27,7 +27,8 @@ __all__ = ["box", "servers"]
 
 
 def source(box: Mailbox, clock: ManualClock, *, deferred: bool = False, **settings: Any) -> Source:
-    given = MailboxSettings(
+    folder = ImapSource(
+        kind="imap",
         host=box.server.host,
         port=box.server.port,
         security=Security.PLAIN,
@@ -37,6 +38,7 @@ def source(box: Mailbox, clock: ManualClock, *, deferred: bool = False, **settin
         own_domains=("luoshan.example",),
         **settings,
     )
+    given = MailboxSettings(source=folder)
     secret = secrets_of({"mailbox.password": PASSWORD})
     ctx = ChannelContext("county-mailbox", secret, LocalGate(clock), box.log, clock)
     return Source(MailboxChannel(given, ctx), "county-mailbox", "0.1.0", deferred)

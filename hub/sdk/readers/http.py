@@ -339,7 +339,8 @@ class HttpReader:
         except SourceContractError as exc:
             if exc.code is Code.PAGE_HTML and self._auth is not None:
                 raise _Denied(exc) from None  # a login page in place of the answer
-            if (
+            cut = exc.code is Code.SOURCE_CUT_SHORT  # a page without its end, whatever length was declared
+            if cut or (
                 exc.code in (Code.PAGE_NOT_JSON, Code.PAGE_NOT_XML)
                 and body is not None
                 and not body.delimited

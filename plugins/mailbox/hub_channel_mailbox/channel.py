@@ -1,20 +1,56 @@
-"""The mailbox channel (投诉信箱): mails that citizens write, read from one folder over IMAP."""
+"""The mailbox channel (投诉信箱): letters that citizens write, as mails in a folder or as a site shows them on its pages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from hub.model.codes import Watch
 from hub.model.demand import Demand
-from hub.sdk import Channel, ChannelContext, CheckReport, Order, Page, PositionKind, RawRecord, Stream, Window
+from hub.sdk import (
+    Channel,
+    ChannelContext,
+    Check,
+    CheckReport,
+    Order,
+    Page,
+    PositionKind,
+    RawRecord,
+    Stream,
+    Window,
+)
 from hub.sdk.readers.mail import MailReader
+from hub_channel_mailbox.letters import LETTER_TYPE, PAGE_TYPE, LetterMapping
 from hub_channel_mailbox.mapping import MailboxMapping
-from hub_channel_mailbox.settings import MailboxSettings
+from hub_channel_mailbox.settings import ImapSource, MailboxSettings
+from hub_channel_mailbox.web_pages import LETTERS, WebPages
+
+MAILS = Stream("mails", PositionKind.MAIL, Order.ASCENDING)
+
+
+class Source(Protocol):
+    """One of the ways in which a mailbox gives its letters."""
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """As `Channel.streams`."""
+        ...
+
+    def pages(self, window: Window) -> Iterator[Page]:
+        """As `Channel.pages`, of the only stream."""
+        ...
+
+    def checks(self) -> Sequence[Check]:
+        """The lines of `Channel.check`."""
+        ...
+
+    def close(self) -> None:
+        """As `Channel.close`."""
+        ...
 
 
 class MailboxChannel(Channel[MailboxSettings]):
-    """Complaints by mail.
+    """Complaints in writing. It takes no replies: see the README, "Replies".
 
     Source: design card 投诉信箱; domain.md §6.1 (watch 3), §7 "Mailbox".
     """
@@ -23,25 +59,55 @@ class MailboxChannel(Channel[MailboxSettings]):
     title = "投诉信箱"
     watch = Watch.INSIGHT
     Settings = MailboxSettings
-    streams: ClassVar[tuple[Stream, ...]] = (Stream("mails", PositionKind.MAIL, Order.ASCENDING),)
+    streams: ClassVar[tuple[Stream, ...]] = (MAILS, LETTERS)
 
     def __init__(self, settings: MailboxSettings, ctx: ChannelContext) -> None:
         super().__init__(settings, ctx)
-        self._reader = MailReader(settings.source(), ctx)
-        self._mapping = MailboxMapping(settings, ctx.zone)
+        # Whatever the source is now, what was kept of another one before can be read again.
+        self._mails = MailboxMapping(settings, ctx.zone)
+        self._letters = LetterMapping(settings, ctx.zone)
+        self._source: Source = (
+            Folder(settings.source, ctx)
+            if isinstance(settings.source, ImapSource)
+            else WebPages(settings.source, ctx, self._letters)
+        )
+        # The class names every stream; a configured mailbox has that of its source.
+        self.streams = self._source.streams  # type: ignore[misc]
 
     def check(self) -> CheckReport:
-        """Connection, login, folder and one page; the folder is opened read-only."""
-        return self._reader.check()
+        """Connection, login, folder and one page; or the list and some letters. Changes nothing."""
+        return CheckReport(tuple(self._source.checks()))
 
     def pages(self, stream: Stream, window: Window) -> Iterator[Page]:
-        """Every mail that arrived after the position, by ascending UID."""
-        return self._reader.pages(window)
+        """Every mail that arrived after the position, by ascending UID; or every letter that is new or has changed since."""
+        return self._source.pages(window)
 
     def normalize(self, raw: RawRecord) -> Sequence[Demand]:
-        """The demand that a mail brings."""
-        return (self._mapping.demand(raw),)
+        """The demand that a mail or a letter brings."""
+        is_letter = raw.media_type in (LETTER_TYPE, PAGE_TYPE)
+        return ((self._letters if is_letter else self._mails).demand(raw),)
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Ends the connections."""
+        self._source.close()
+
+
+class Folder:
+    """Mails in one folder."""
+
+    streams = (MAILS,)
+
+    def __init__(self, source: ImapSource, ctx: ChannelContext) -> None:
+        self._reader = MailReader(source.for_reader(), ctx)
+
+    def pages(self, window: Window) -> Iterator[Page]:
+        """See `Source.pages`."""
+        return self._reader.pages(window)
+
+    def checks(self) -> Sequence[Check]:
+        """See `Source.checks`."""
+        return self._reader.check().checks
+
+    def close(self) -> None:
+        """See `Source.close`."""
         self._reader.close()

@@ -14,7 +14,7 @@ from hub.sdk.readers.mail import HEADERS_ONLY, REFERENCE_ONLY
 from hub.sdk.readers.mail_forward import Letter, bare_subject, letter_in
 from hub.sdk.readers.mail_parse import Mail, read_mail, sent_at
 from hub.sdk.readers.mail_text import signature_phone, tidy
-from hub_channel_mailbox.settings import MailboxSettings
+from hub_channel_mailbox.settings import ImapSource, MailboxSettings
 
 TYPE_TAGS: Mapping[str, DemandType] = {
     "咨询": DemandType.CONSULTATION,
@@ -57,6 +57,8 @@ class MailboxMapping:
     def __init__(self, settings: MailboxSettings, zone: tzinfo) -> None:
         self._settings = settings
         self._zone = zone
+        source = settings.source
+        self._own_domains = source.own_domains if isinstance(source, ImapSource) else ()
         self._types = {**TYPE_TAGS, **settings.type_tags}
         self._known = frozenset((*self._types, *URGENCY_TAGS))
 
@@ -70,7 +72,7 @@ class MailboxMapping:
         if raw.media_type in (HEADERS_ONLY, REFERENCE_ONLY):
             raise _not_fetched(raw)
         mail = read_mail(raw.body)
-        letter = letter_in(mail, self._settings.own_domains)
+        letter = letter_in(mail, self._own_domains)
         _refuse_automatic(mail)
         _refuse_automatic(letter.mail)
         if letter.mail.is_encrypted:

@@ -15,15 +15,18 @@ from hub.sdk.readers.mail import MAIL
 from hub.sdk.readers.mail_parse import source_no
 from hub.testing.factories import channel_context
 from hub_channel_mailbox.channel import MailboxChannel
-from hub_channel_mailbox.settings import MailboxSettings
+from hub_channel_mailbox.settings import ImapSource, MailboxSettings
 from tests.support.mail_corpus import FORWARDED_BY_CLERK, PNG, mail, multipart, part, word
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 SETTINGS = MailboxSettings(
-    host="mail.luoshan.example",
-    user="tousu@luoshan.example",
-    password_secret="mailbox.password",
-    own_domains=("luoshan.example",),
+    source=ImapSource(
+        kind="imap",
+        host="mail.luoshan.example",
+        user="tousu@luoshan.example",
+        password_secret="mailbox.password",
+        own_domains=("luoshan.example",),
+    ),
     sub_source="书记县长信箱",
 )
 

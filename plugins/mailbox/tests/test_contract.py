@@ -14,7 +14,7 @@ from hub.sdk.readers.mail_parse import source_no
 from hub.testing.contract import ChannelContract
 from hub.testing.factories import NOW, channel_context
 from hub_channel_mailbox.channel import MailboxChannel
-from hub_channel_mailbox.settings import MailboxSettings
+from hub_channel_mailbox.settings import ImapSource, MailboxSettings
 
 HERE = Path(__file__).parent
 USUAL = {
@@ -78,7 +78,9 @@ def test_plain_is_for_this_machine_or_a_tunnel(given: dict[str, object]) -> None
 
 @pytest.mark.parametrize(("security", "port"), [("tls", 993), ("starttls", 143)])
 def test_the_usual_ports_need_not_be_given(security: str, port: int) -> None:
-    assert MailboxSettings.model_validate({**USUAL, "security": security}).source().address[1] == port
+    source = ImapSource.model_validate({"kind": "imap", **USUAL, "security": security})
+
+    assert source.for_reader().address[1] == port
 
 
 def test_a_channel_whose_source_is_away_is_loud() -> None:

@@ -20,6 +20,7 @@ from tests.support.mail_corpus import FORWARDED_BY_CLERK, PNG, RECEIVED, SENT, m
 
 ARRIVED = datetime(2026, 11, 20, 2, 21, 40, tzinfo=UTC)
 USUAL: dict[str, Any] = {
+    "kind": "imap",
     "host": "127.0.0.1",
     "user": "tousu@luoshan.example",
     "password_secret": "mailbox.password",
@@ -28,7 +29,7 @@ USUAL: dict[str, Any] = {
 
 
 def read(raw: bytes, *, media_type: str = MAIL, **settings: Any) -> Demand:
-    channel = MailboxChannel(MailboxSettings(**{**USUAL, **settings}), channel_context())
+    channel = MailboxChannel(MailboxSettings.model_validate({"source": USUAL, **settings}), channel_context())
     (demand,) = channel.normalize(RawRecord(source_no(raw), raw, media_type=media_type))
     return demand
 
