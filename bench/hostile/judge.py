@@ -121,7 +121,8 @@ def faults(
     if moving:
         counts["lost"] = counts["stale"] = 0
     there = len(records) - counts["lost"]
-    return Faults(there, len(records), counts["lost"], counts["doubled"], counts["stale"], counts["garbled"])
+    kinds = ("lost", "doubled", "stale", "garbled", "aside")
+    return Faults(there, len(records), *(counts[kind] for kind in kinds))
 
 
 def _same_words(said: Any, words: str) -> bool:

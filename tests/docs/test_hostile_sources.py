@@ -87,14 +87,18 @@ def test_two_runs_are_judged_by_what_stands_there_and_by_what_was_said(bench, fi
 
 def test_only_the_spoilt_record_may_be_set_aside(bench):
     _, judge, _ = bench
-    missing_key = Misbehaviour.POSITION_NOT_A_DATE
+    undated = Misbehaviour.POSITION_NOT_A_DATE
 
     def none(*numbers, special):
         found = kept(judge, *numbers, aside=("position_unreadable",))
-        return judge.faults(found, source("1", "2"), special, missing_key, moving=False).none
+        return judge.faults(found, source("1", "2"), special, undated, moving=False).none
 
     assert none("1", special="2")
     assert not none("1", special="1")
+    kept_back = judge.faults(kept(judge, "1", aside=("x",)), source("1", "2"), "2", undated, moving=False)
+    assert (
+        judge.judge(undated, ("well", kept_back), ("well", kept_back)).found == "all 2, 1 of them set aside"
+    )
 
 
 def test_words_that_are_not_the_citizens_count_as_garbled(bench):
