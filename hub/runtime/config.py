@@ -121,7 +121,15 @@ def _beside(document: dict[str, Any], folder: Path) -> dict[str, Any]:
 def _read_secret_files(folder: Path) -> dict[str, Any]:
     """Settings given as files (``database_url``); other files of the folder are secrets by name and not read here."""
     file = folder / "database_url"
-    return {"database_url": file.read_text().strip()} if file.is_file() else {}
+    try:
+        return {"database_url": file.read_text(encoding="utf-8").strip()} if file.is_file() else {}
+    except (OSError, UnicodeDecodeError) as exc:
+        why = exc.strerror if isinstance(exc, OSError) else "it is no text"
+        raise ConfigError(
+            f"{file} cannot be read ({why}; expected a file and a folder that the hub's user may read); give them to that user, or "
+            "name another secrets_dir",
+            code=Code.CONFIG_INVALID,
+        ) from exc
 
 
 def _merge(

@@ -26,9 +26,9 @@ class Secrets:
         """The secret of that name.
 
         Raises:
-            ConfigError: Nobody has it (code ``secret_missing``), with every place that was looked at.
+            ConfigError: Nobody has it, or its file cannot be read (code ``secret_missing``), with every place that was looked at.
         """
-        value, _ = self._find(name)
+        value = self._find(name)
         if value is None:
             file = f", file {self._folder / name}" if self._folder is not None else "; secrets_dir is not set"
             raise ConfigError(
@@ -37,22 +37,26 @@ class Secrets:
             )
         return value
 
-    def origin(self, name: str) -> str | None:
-        """Where the secret would come from, or None; for `hub doctor`."""
-        return self._find(name)[1]
-
-    def _find(self, name: str) -> tuple[str | None, str | None]:
+    def _find(self, name: str) -> str | None:
         provided = self._provide(name)
         if provided is not None:
-            return provided, "a plugin"
+            return provided
         variable = _variable(name)
         if self._environ.get(variable):
-            return self._environ[variable], variable
+            return self._environ[variable]
         if self._folder is not None and "/" not in name and not name.startswith("."):
             file = self._folder / name
-            if file.is_file():
-                return file.read_text(encoding="utf-8").rstrip("\n"), str(file)
-        return None, None
+            try:
+                if file.is_file():
+                    return file.read_text(encoding="utf-8").rstrip("\n")
+            except (OSError, UnicodeDecodeError) as exc:
+                why = exc.strerror if isinstance(exc, OSError) else "it is no text"
+                raise ConfigError(
+                    f"secret {name!r}: {file} cannot be read ({why}; expected a file that the hub's user may read); give it to that user, "
+                    "or set another of the places where it may stand",
+                    code=Code.SECRET_MISSING,
+                ) from None
+        return None
 
 
 def _variable(name: str) -> str:

@@ -104,3 +104,22 @@ def test_a_variable_with_one_underscore_too_few_is_told_the_right_one(tmp_path):
 def test_a_folder_is_told_to_be_no_file(tmp_path):
     with pytest.raises(ConfigError, match="is no file"):
         load(config=tmp_path, environ={})
+
+
+def test_a_secret_file_that_cannot_be_read_is_told_with_its_place_and_without_what_it_holds(tmp_path):
+    (tmp_path / "database_url").write_bytes(b"postgresql://hub:\xff\xfegeheim@db.example/hub")
+
+    message = refusal(tmp_path, f"secrets_dir: {tmp_path}\n")
+
+    assert f"{tmp_path / 'database_url'} cannot be read (it is no text; expected" in message
+    assert "geheim" not in message
+
+
+def test_a_folder_of_secrets_that_the_system_does_not_open_is_told_as_such(tmp_path):
+    # Refused to every account, as one without rights is refused somebody else's folder.
+    message = refusal(tmp_path, f"secrets_dir: {tmp_path / ('long' * 100)}\n")
+
+    assert (
+        "database_url cannot be read (File name too long; expected a file and a folder that the hub's user may read)"
+        in message
+    )

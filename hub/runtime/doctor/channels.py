@@ -92,11 +92,10 @@ def live(hub: Hub, *, shared: bool) -> Iterator[Finding]:
 
 def _missing_secrets(hub: Hub, name: str, settings: BaseModel) -> Iterator[Finding]:
     for secret in sorted(set(_named_secrets(settings))):
-        if hub.secrets.origin(secret) is None:
-            try:
-                hub.secrets.get(secret)
-            except HubError as exc:
-                yield failed(name, exc)
+        try:
+            hub.secrets.get(secret)
+        except HubError as exc:
+            yield failed(name, exc)
 
 
 def _named_secrets(settings: BaseModel) -> Iterator[str]:
