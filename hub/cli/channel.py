@@ -64,7 +64,10 @@ def list_channels(ctx: typer.Context) -> None:
             )
             return
         out.table(
-            ["name", "channel", "every", "stream", "last run", "position"], _rows(channels), right=["every"]
+            ["name", "channel", "every", "stream", "last run", "position"],
+            _rows(channels),
+            right=["every"],
+            whole=["every", "last run"],
         )
 
     # What was collected under a name that is no longer configured is still there, and named.
@@ -87,26 +90,9 @@ def _rows(channels: list[dict[str, Any]]) -> list[tuple[object, ...]]:
                 rows.append((*head, None, "never", None))
             else:
                 ran = f"{stream['state']} {out.moment(stream['started_at'])}" if stream["run_id"] else "never"
-                rows.append((*head, stream["stream"], ran, _position(stream["position"])))
+                rows.append((*head, stream["stream"], ran, out.position(stream["position"])))
             head = ("", "", "")
     return rows
-
-
-def _position(position: object) -> str | None:
-    if position is None:
-        return None
-    from hub.cli import out
-
-    # A position of several parts in the words of its stream, not in those of a programming language.
-    text = (
-        ", ".join(f"{name} {value}" for name, value in position.items())
-        if isinstance(position, dict)
-        else str(position)
-    )
-    try:
-        return out.moment(datetime.fromisoformat(text))
-    except ValueError:
-        return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def check(ctx: typer.Context, name: Name) -> None:

@@ -188,9 +188,13 @@ def _tell(found: dict[str, Any], personal: dict[str, Any] | None) -> None:
         )
     for one in found["signals"]:
         warned = f", warning {one['warning_no']}" if one["warning_no"] else ""
-        out.say(f"signal {one['signal_id']} {one['rule_id']}: {one['summary']} ({one['state']}{warned})")
+        out.say(
+            f"signal {one['signal_id']} {one['rule_id']}: {one['summary']} ({words.word(words.SIGNAL_STATES, one['state'])}{warned})"
+        )
     for one in found["orders"]:
-        out.say(f"order {one['order_no']} to {one['organisation_name']} ({one['state']})")
+        out.say(
+            f"order {one['order_no']} to {one['organisation_name']} ({words.word(words.ORDER_STATES, one['state'])})"
+        )
     if personal is not None:
         _tell_personal(personal)
 

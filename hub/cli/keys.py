@@ -161,7 +161,7 @@ def reindex(ctx: typer.Context) -> None:
 
     def tell() -> None:
         rewritten = [
-            f"{report.counts[name]} {words}" for name, words in _TABLES.items() if report.counts.get(name)
+            f"{words} {report.counts[name]}" for name, words in _TABLES.items() if report.counts.get(name)
         ]
         out.say(
             f"Rewritten: {', '.join(rewritten)}."

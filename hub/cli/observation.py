@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from hub.cli import words
 from hub.cli.door import Limit, Purpose, Reveal, door_of, purpose_of
 
 
@@ -19,12 +20,14 @@ class _Kind(NamedTuple):
         words: What it is, for the help.
         columns: Heading -> column, for the list.
         whole: Headings of columns that never wrap.
+        codes: Column -> the county's words for its codes.
     """
 
     kind: str
     words: str
     columns: Mapping[str, str]
     whole: Sequence[str]
+    codes: Mapping[str, Mapping[Any, str]]
 
 
 _KINDS: Mapping[str, _Kind] = {
@@ -40,6 +43,7 @@ _KINDS: Mapping[str, _Kind] = {
             "unit": "organisation",
         },
         ("case", "applied", "state", "due"),
+        {"state": words.CASE_STATES, "case_kind": words.CASE_KINDS, "result": words.CASE_RESULTS},
     ),
     "rating": _Kind(
         "rating",
@@ -53,6 +57,7 @@ _KINDS: Mapping[str, _Kind] = {
             "words": "text",
         },
         ("rating", "rated", "level"),
+        {"level": words.RATING_LEVELS, "case_state": words.CASE_STATES},
     ),
     "inspection": _Kind(
         "inspection",
@@ -66,7 +71,8 @@ _KINDS: Mapping[str, _Kind] = {
             "centre": "centre",
             "failed": "lines_failed",
         },
-        ("inspection", "kind", "planned", "began"),
+        ("inspection", "planned", "began", "failed"),
+        {"inspection_kind": words.INSPECTION_KINDS, "level": words.CENTRE_LEVELS},
     ),
     "finding": _Kind(
         "finding",
@@ -79,7 +85,13 @@ _KINDS: Mapping[str, _Kind] = {
             "unit": "organisation",
             "words": "text",
         },
-        ("finding", "found", "state"),
+        ("finding", "found", "state", "severity"),
+        {
+            "state": words.FINDING_STATES,
+            "severity": words.SEVERITIES,
+            "inspection_kind": words.INSPECTION_KINDS,
+            "level": words.CENTRE_LEVELS,
+        },
     ),
     "monitor": _Kind(
         "monitor_event",
@@ -93,7 +105,8 @@ _KINDS: Mapping[str, _Kind] = {
             "unit": "organisation",
             "reason": "reason",
         },
-        ("event", "occurred", "level"),
+        ("event", "occurred", "level", "anomaly"),
+        {"level": words.CASE_LEVELS, "anomaly": words.ANOMALIES},
     ),
 }
 Number = Annotated[str, typer.Argument(metavar="NO", help="From the list of the same name.")]
@@ -143,14 +156,16 @@ def _lister(name: str, kind: _Kind) -> Any:
                 list(kind.columns),
                 [
                     [
-                        "已删除" if one["deleted"] and column == "state" else one[column]
+                        "已删除"
+                        if one["deleted"] and column == "state"
+                        else _short(kind, column, one[column])
                         for column in kind.columns.values()
                     ]
                     for one in found
                 ],
                 whole=kind.whole,
             )
-            out.newest(found, limit)
+            out.newest(found, limit, "last received")
 
         door.answer({f"{kind.kind}s": found}, tell)
 
@@ -185,20 +200,28 @@ def _shower(name: str, kind: _Kind) -> Any:
                 whole = opened.model_dump(mode="json", exclude_defaults=True)
         door.answer(
             {kind.kind: found, **({"personal": whole} if whole is not None else {})},
-            lambda: _tell(found, whole),
+            lambda: _tell(kind, found, whole),
         )
 
     show.__doc__ = f"Show one {name} as it stands; persons and what was written in full only with --reveal."
     return show
 
 
-def _tell(found: Mapping[str, Any], whole: Mapping[str, Any] | None) -> None:
+def _short(kind: _Kind, column: str, value: object) -> object:
+    """The county's word for a code; anything else as it is."""
+    return words.short(kind.codes[column], value) if column in kind.codes and value is not None else value
+
+
+def _tell(kind: _Kind, found: Mapping[str, Any], whole: Mapping[str, Any] | None) -> None:
     from hub.cli import out
 
     out.fields(
         [("id", found["id"])]
         + [
-            (name.replace("_", " "), value)
+            (
+                name.replace("_", " "),
+                words.word(kind.codes[name], value) if name in kind.codes and value else value,
+            )
             for name, value in found.items()
             if name not in (*_BESIDE, *_LISTS) and value != 0
         ]

@@ -50,6 +50,26 @@ def moment(value: datetime | None) -> str:
     return value.astimezone(COUNTY_ZONE).strftime("%Y-%m-%d %H:%M") if value is not None else "–"
 
 
+def position(value: object) -> str | None:
+    """Where a stream stands, in its own words; a time in the county's zone, of a collection how much it holds."""
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        # What a programming language writes of an empty part says nothing to anybody.
+        parts = (
+            f"{len(part)} {name}" if isinstance(part, (dict, list)) else f"{name} {part}"
+            for name, part in value.items()
+            if part or part == 0
+        )
+        text = ", ".join(parts)
+    else:
+        text = str(value)
+    try:
+        return moment(datetime.fromisoformat(text))
+    except ValueError:
+        return (text if len(text) <= 40 else f"{text[:39]}…") or None
+
+
 def say(text: str = "") -> None:
     """One sentence or line on stdout."""
     console().print(safe(text), markup=False, highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -123,10 +143,10 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
-def newest(shown: Sequence[object], limit: int) -> None:
-    """Says that a list which is as long as it may be is perhaps not all there is."""
+def newest(shown: Sequence[object], limit: int, which: str = "newest") -> None:
+    """Says that a list which is as long as it may be is perhaps not all there is; ``which`` says what it is sorted by."""
     if len(shown) >= limit:
-        say(f"The newest {limit}: --limit shows more.")
+        say(f"The {which} {limit}: --limit shows more.")
 
 
 def counted(count: int, name: str) -> str:

@@ -117,8 +117,8 @@ def show(
                 ("pages", row["pages"] or None),
                 ("records", _records(row)),
                 ("counts", row["counts"]),
-                ("position before", row["position_before"]),
-                ("position after", row["position_after"]),
+                ("position before", out.position(row["position_before"])),
+                ("position after", out.position(row["position_after"])),
                 ("plugin", row["plugin_version"]),
             ]
         )

@@ -150,7 +150,9 @@ def _tell(found: Why, orders: list[dict[str, Any]], again: Recomputed | None) ->
         ],
     )
     for order in orders:
-        out.say(f"order {order['order_no']} to {order['organisation_name']} ({order['state']})")
+        out.say(
+            f"order {order['order_no']} to {order['organisation_name']} ({words.word(words.ORDER_STATES, order['state'])})"
+        )
     if again is not None:
         out.say()
         out.say(

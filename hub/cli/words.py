@@ -6,15 +6,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.model.codes import (
+    AnomalyType,
     Anonymity,
+    CaseKind,
+    CaseResult,
+    CaseState,
+    CentreLevel,
     DemandStatus,
     DemandType,
+    FindingState,
+    InspectionKind,
     Level,
     MessageState,
     Nature,
     OrderState,
+    RatingLevel,
     ReplyKind,
     ReplyState,
+    Severity,
     SignalState,
     Urgency,
     WarningState,
@@ -43,6 +52,72 @@ STATUSES = {
     DemandStatus.VOID: "作废",
 }
 LEVELS = {Level.NOTICE: "1 一般", Level.SERIOUS: "2 较重", Level.GRAVE: "3 重大"}
+CASE_LEVELS = {Level.NOTICE: "1 提醒", Level.SERIOUS: "2 黄牌", Level.GRAVE: "3 红牌"}
+CASE_KINDS = {
+    CaseKind.INSTANT: "instant 即办件",
+    CaseKind.PROMISED: "promised 承诺件",
+    CaseKind.FORWARDED: "forwarded 转报件",
+}
+CASE_STATES = {
+    CaseState.DRAFT: "draft 未申报",
+    CaseState.APPLIED: "applied 已申报",
+    CaseState.RETURNED: "returned 退回",
+    CaseState.CORRECTING: "correcting 待补正",
+    CaseState.CORRECTED: "corrected 补正完毕",
+    CaseState.ACCEPTING: "accepting 受理中",
+    CaseState.HANDLING: "handling 办理中",
+    CaseState.REFUSED: "refused 不予受理",
+    CaseState.SUSPENDED: "suspended 挂起",
+    CaseState.FINISHED: "finished 结束",
+}
+CASE_RESULTS = {
+    CaseResult.NOT_ACCEPTED: "not_accepted 不予受理",
+    CaseResult.GRANTED: "granted 准予",
+    CaseResult.DENIED: "denied 不予许可",
+    CaseResult.WITHDRAWN: "withdrawn 撤回",
+    CaseResult.SENT_BACK: "sent_back 退件",
+}
+RATING_LEVELS = {
+    RatingLevel.VERY_BAD: "1 非常不满意",
+    RatingLevel.BAD: "2 不满意",
+    RatingLevel.FAIR: "3 基本满意",
+    RatingLevel.GOOD: "4 满意",
+    RatingLevel.VERY_GOOD: "5 非常满意",
+}
+ANOMALIES = {
+    AnomalyType.TIME: "time 时效",
+    AnomalyType.PROCESS: "process 流程",
+    AnomalyType.CONTENT: "content 内容",
+    AnomalyType.FEE: "fee 裁量（收费）",
+    AnomalyType.RISK: "risk 风险防控",
+    AnomalyType.WINDOW: "window 窗口规范",
+    AnomalyType.OTHER: "other 其他",
+}
+INSPECTION_KINDS = {
+    InspectionKind.WEEKLY: "weekly 周督查",
+    InspectionKind.DAILY: "daily 日巡查",
+    InspectionKind.ROUTINE: "routine 常态化巡检",
+    InspectionKind.SELF_CHECK: "self_check 窗口自查",
+    InspectionKind.WALKTHROUGH: "walkthrough 沉浸式走流程",
+    InspectionKind.VISIT: "visit 视察监督",
+}
+CENTRE_LEVELS = {
+    CentreLevel.COUNTY: "county 县",
+    CentreLevel.TOWNSHIP: "township 乡镇（街道）",
+    CentreLevel.VILLAGE: "village 村（社区）",
+}
+SEVERITIES = {
+    Severity.AT_ONCE: "at_once 立行立改",
+    Severity.BY_DATE: "by_date 限期整改",
+    Severity.MAJOR: "major 重大",
+    Severity.EMERGENCY: "emergency 应急",
+}
+FINDING_STATES = {
+    FindingState.OPEN: "open 待整改",
+    FindingState.RECTIFIED: "rectified 已整改",
+    FindingState.CONFIRMED: "confirmed 已确认",
+    FindingState.REJECTED: "rejected 复查不合格",
+}
 URGENCIES = {Urgency.NORMAL: "普通", Urgency.URGENT: "紧急", Urgency.CRITICAL: "应急"}
 NATURES = {Nature.VOICED: "有诉", Nature.UNVOICED: "未诉"}
 ANONYMITIES = {Anonymity.OPEN: "实名公开", Anonymity.SECRET: "实名保密", Anonymity.ANONYMOUS: "匿名"}

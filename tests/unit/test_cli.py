@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hub import errors
-from hub.cli import boundary, out
+from hub.cli import boundary, out, words
 from hub.cli.app import COMMANDS, main, root
 from hub.cli.channel import moment_of
 from hub.errors import Code, HubError
@@ -225,11 +225,11 @@ def test_a_long_number_keeps_the_digits_in_which_neighbours_differ():
 
 
 def test_a_position_of_several_parts_is_told_in_words():
-    from hub.cli.channel import _position
-
-    assert _position({"uid": 27, "uidvalidity": 1700000001}) == "uid 27, uidvalidity 1700000001"
-    assert _position("2026-11-26T11:15:44+00:00") == "2026-11-26 19:15"
-    assert _position(None) is None
+    assert out.position({"uid": 27, "uidvalidity": 1700000001}) == "uid 27, uidvalidity 1700000001"
+    assert out.position("2026-11-26T11:15:44+00:00") == "2026-11-26 19:15"
+    assert out.position({"done": {"a.xlsx": 1, "b.xlsx": 2}, "waiting": {}}) == "2 done"
+    assert out.position({"done": {}, "waiting": {}}) is None
+    assert out.position(None) is None
 
 
 def test_every_list_that_has_a_limit_says_when_it_may_not_be_all():
@@ -237,3 +237,38 @@ def test_every_list_that_has_a_limit_says_when_it_may_not_be_all():
     limited = [path for path in folder.glob("*.py") if "limit: Limit = 20" in path.read_text("utf-8")]
     assert len(limited) >= 8
     assert [path.name for path in limited if "out.newest(" not in path.read_text("utf-8")] == []
+
+
+@pytest.mark.parametrize("name", ["case", "rating", "inspection", "finding", "monitor"])
+def test_a_list_of_what_was_observed_breaks_no_heading_and_loses_no_character_at_80_columns(
+    name, capsys, monkeypatch
+):
+    from hub.cli.observation import _KINDS
+
+    kind = _KINDS[name]
+    long = {
+        "number": "WT-dbb524374ae64e1b35ee737c" if name == "finding" else "411521261126001003",
+        "time": "2026-11-26 00:00",
+        "unit": "县市场监督管理局",
+        "words": "办理环节等候过长，没有人解释",
+    }
+
+    def cell(heading, column):
+        if column in kind.codes:
+            return max((words.short(kind.codes[column], code) for code in kind.codes[column]), key=out_width)
+        if column in ("planned_on",):
+            return "2026-11-26"
+        if column.endswith("_at"):
+            return long["time"]
+        if column in ("source_no", "case_no"):
+            return long["number"] if heading == name or heading == "event" else "411521261126001003"
+        return {"organisation": long["unit"], "centre": "县政务服务中心", "lines_failed": 12}.get(
+            column, long["words"]
+        )
+
+    row = [cell(heading, column) for heading, column in kind.columns.items()]
+    monkeypatch.setenv("COLUMNS", "80")
+    out.table(list(kind.columns), [row], whole=kind.whole)
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[0].split() == list(kind.columns)
+    assert sorted("".join(shown.split())) == sorted("".join("".join(map(str, (*kind.columns, *row))).split()))

@@ -68,7 +68,7 @@ def office(hub: Hub, connection: Connection) -> Iterator[Finding]:
     if without:
         yield warn(
             "endpoints",
-            f"{len(usable)} organisations receive webhooks; none for {', '.join(without)}: messages for them wait",
+            f"organisations that receive webhooks: {len(usable)}; none for {', '.join(without)}: messages for them wait",
             "add an endpoint for each that is to receive orders",
         )
     else:
