@@ -22,7 +22,7 @@ from hub.model.ids import new_ulid
 from hub.model.report import Problem, Report
 from hub.model.warning import OrderMessage, OrderView, SignalView, WarningMessage, WarningView
 from hub.pipeline.deps import PipelineDeps, logged
-from hub.pipeline.routing import Directory, Matter, Route, choose
+from hub.pipeline.routing import CONDUCT, PROTECTED, Directory, Matter, Route, choose
 from hub.store import config, orders, outbox, routes, signals, warnings
 from hub.store.chain import write_audit
 from hub.store.engine import Connection
@@ -77,8 +77,8 @@ def order_for_demand(deps: PipelineDeps, demand_id: str, organisation: str | Non
     """An order straight from a demand; asked again it is the order that stands.
 
     Args:
-        organisation: Code of the host; None lets routing choose. A protected demand (举报) goes to the handling office whatever
-            is given.
+        organisation: Code of the host; None lets routing choose. A protected demand (举报) and one about somebody's conduct go to the
+            handling office whatever is given.
         by: Who hands it in; kept in the audit log.
 
     Raises:
@@ -135,7 +135,9 @@ class _Dispatcher:
         cited = self._in_hand(demands, by_other_routes)
         open_ones = [one for one in demands if one.demand_id not in cited]
         route = choose(
-            matter if matter.protected or not open_ones else Matter(open_ones, matter.rule_id, matter.labels),
+            matter
+            if matter.kept_in_office or not open_ones
+            else Matter(open_ones, matter.rule_id, matter.labels),
             self.directory,
             self.deps.plugins,
         )
@@ -185,7 +187,7 @@ class _Dispatcher:
         return done.order
 
     def _wanted(self, organisation: str | None, by: str, matter: Matter) -> Route:
-        if organisation is None or matter.protected:
+        if organisation is None or matter.kept_in_office:
             return choose(matter, self.directory, self.deps.plugins)
         if organisation not in self.directory.organisations:
             known = ", ".join(sorted(self.directory.organisations)) or "none"
@@ -323,7 +325,7 @@ class _Dispatcher:
             organisation=route.organisation.code,
             organisation_name=route.organisation.name,
             rule=origin.rule,
-            why=_NO_TEXT if route.by == "protected" else origin.why,
+            why=_NO_TEXT if route.by == PROTECTED else origin.why,
             cited=tuple(cited.values()),
             contact=self.deps.contact or None,
             created_at=self.now,
@@ -379,7 +381,7 @@ def _assigned(one: DemandFacts, standing: Mapping[str, OrderView]) -> dict[str, 
 
 
 def _same_or_refused(standing: OrderView, organisation: str | None, one: DemandFacts) -> OrderView:
-    if organisation in (None, standing.organisation) or standing.routed_by == "protected":
+    if organisation in (None, standing.organisation) or standing.routed_by in (PROTECTED, CONDUCT):
         return standing
     raise StateConflict(
         f"demand {one.demand_no}: order {standing.order_no} to {standing.organisation} stands (expected none, R73); let that one be "

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hub.errors import Code, ConfigError
-from hub.model.codes import DemandType
+from hub.model.codes import BusinessClass, DemandType
 from hub.model.config import MatchField
 from hub.model.demand import DemandFacts
 from hub.model.report import Problem
@@ -15,6 +15,9 @@ from hub.store.config import Organisation, RoutingRule
 
 INTEGRITY = "廉政"
 """Label of signals about integrity: like a 举报, they never reach the unit that they speak of (W09)."""
+
+PROTECTED, CONDUCT = "protected", "conduct"
+"""`Route.by` of what goes to the handling office whoever else is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,16 @@ class Matter:
             one.demand_type is DemandType.REPORT or is_protected(one.labels) for one in self.demands
         )
 
+    @property
+    def about_conduct(self) -> bool:
+        """Whether it is about how somebody behaved (非业务类): the unit complained of is not who looks into it (R70)."""
+        return any(one.business_class == BusinessClass.CONDUCT for one in self.demands)
+
+    @property
+    def kept_in_office(self) -> bool:
+        """Whether it goes to the handling office whoever else is named."""
+        return self.protected or self.about_conduct
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -64,7 +77,8 @@ def is_protected(labels: Sequence[str]) -> bool:
 def choose(matter: Matter, directory: Directory, plugins: PluginSet) -> Route:
     """The organisation for this matter.
 
-    A protected matter (举报, 廉政) goes to the handling office, and no plugin is asked about it. Else the first answer counts: a
+    A protected matter (举报, 廉政) goes to the handling office, and no plugin is asked about it; so does one about somebody's conduct
+    (非业务类), which is verified first and goes to the person, not to the unit. Else the first answer counts: a
     plugin's ``route``; the first line of the table whose conditions one of the demands meets all; the organisation that the
     youngest demand names by code, name or alias; the handling office.
 
@@ -72,7 +86,9 @@ def choose(matter: Matter, directory: Directory, plugins: PluginSet) -> Route:
         ConfigError: It comes to the handling office and none is configured (code ``config_missing``).
     """
     if matter.protected:
-        return Route(_office(directory), "protected")
+        return Route(_office(directory), PROTECTED)
+    if matter.about_conduct:
+        return Route(_office(directory), CONDUCT)
     problems: tuple[Problem, ...] = ()
     named = plugins.call_first("route", facts=tuple(matter.demands), rule_id=matter.rule_id)
     if isinstance(named, str) and named in directory.organisations:

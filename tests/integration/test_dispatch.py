@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from hub.clock import ManualClock
 from hub.errors import ConfigError, NotFound, StateConflict
-from hub.model.codes import DemandType, Level, Urgency
+from hub.model.codes import BusinessClass, DemandType, Level, Urgency
 from hub.pipeline import dispatch, triage
 from hub.seal import KeyRing
 from hub.store import chain
@@ -334,6 +334,24 @@ def test_a_report_goes_to_the_handling_office_alone_and_its_message_holds_nothin
     stands = county.value("SELECT matter_text FROM ledger")
     for word in ("举报不动产", "集体上访", "自然资源", "行风", "转移登记", "JB-1"):
         assert word not in sent + stands
+
+
+@pytest.mark.requirement("R70")
+@pytest.mark.parametrize("by_person", [False, True])
+def test_a_complaint_about_conduct_goes_to_the_handling_office_and_not_to_the_unit_complained_of(
+    county: County, by_person: bool
+) -> None:
+    conduct = county.demand(text=CROWD, target_org="县自然资源局", business_class=BusinessClass.CONDUCT)
+    if by_person:
+        county.judged(conduct)
+        one = county.value("SELECT demand_id FROM demand")
+        dispatch.order_for_demand(county.deps, one, "housing", "王科长")
+        assert dispatch.order_for_demand(county.deps, one, "housing", "王科长").organisation == "office"
+    else:
+        issued(county, conduct)
+        county.dispatch()
+    assert (order(county).organisation, order(county).routed_by) == ("office", "conduct")
+    assert {row.organisation for row in county.messages()} == {"office"}
 
 
 def test_one_report_among_a_persons_demands_protects_them_all(county: County) -> None:
