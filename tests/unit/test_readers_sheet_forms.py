@@ -77,6 +77,20 @@ def test_a_form_that_cannot_be_read_is_no_empty_file(content, code, may_grow):
     assert (caught.value.code, caught.value.may_grow) == (code, may_grow)
 
 
+@pytest.mark.parametrize(("lines", "is_read"), [(10, True), (11, False)])
+def test_a_long_text_beside_many_lines_is_bounded_in_all(lines, is_read):
+    form = {"words": "长" * 1_000, "lines": [{"no": "1"}] * lines}
+    content = json.dumps(form).encode()
+    limits = SheetLimits(text_chars=10_010)
+
+    if is_read:
+        assert len(open_form(content, limits).rows) == 11
+        return
+    with pytest.raises(FileProblem) as caught:
+        open_form(content, limits)
+    assert caught.value.code is Code.FILE_TOO_LARGE
+
+
 def test_a_form_beyond_the_bounds_is_refused():
     form = json.dumps({"lines": [{"a": 1}] * 11}).encode()
 

@@ -390,10 +390,13 @@ def test_entities_in_a_workbook_are_never_expanded():
         assert time.monotonic() - started < 10
 
 
-def test_a_doctype_in_an_xml_spreadsheet_is_refused():
-    content = XML.format(more="<x>&h;</x>").encode().replace(b"<?mso", ENTITIES + b"]><?mso", 1)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_doctype_in_an_xml_spreadsheet_is_refused(encoding):
+    page = XML.format(more="<x>&h;</x>").replace("<?mso", ENTITIES.decode() + "]><?mso", 1)
+    content = page.replace('encoding="UTF-8"', "").encode(encoding)
 
     assert bounded(content) is Code.FILE_UNREADABLE
+    assert "DOCTYPE" in refused(content, BOUNDED).found
 
 
 def test_an_external_entity_reads_no_file(tmp_path):

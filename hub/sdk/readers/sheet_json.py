@@ -58,12 +58,16 @@ def open_form(content: bytes, limits: SheetLimits = SheetLimits()) -> OpenedShee
         raise _no_form("text that begins as JSON and is none") from None
     rows: list[Mapping[str, Cell]] = []
     places: dict[str, int] = {}
-    cells = 0
+    cells = chars = 0
     for row in _rows(document if isinstance(document, list) else [document]):
         rows.append(row)
         for name in row:
             places.setdefault(name, len(places))
         cells += len(row)
+        # What stands beside a form's lines stands in each of them: one long text and many lines would make gigabytes.
+        chars += sum(len(cell) for cell in row.values() if isinstance(cell, str))
+        if chars > limits.text_chars:
+            raise too_large(f"lines of forms with more than {limits.text_chars} characters of text in all")
         if len(rows) > limits.rows or len(places) > limits.columns or cells > limits.cells:
             raise too_large(
                 f"forms of more than {limits.rows} rows, {limits.columns} names or {limits.cells} values"

@@ -140,7 +140,7 @@ def open_sheets(content: bytes, limits: SheetLimits = SheetLimits()) -> Iterator
     elif kind == "compound":
         yield from _from_child("workbook", content, limits)
     elif kind == "xml":
-        if _DOCTYPE.search(content):
+        if _DOCTYPE.search(content.replace(b"\x00", b"")):  # also where each letter has two bytes
             raise unreadable("an XML spreadsheet with a DOCTYPE or entities (expected none)")
         yield from _from_child("xml", content, limits)
     elif kind == "html":

@@ -20,8 +20,11 @@ TYPES: Mapping[str, DemandType] = {
     "举报": DemandType.REPORT,
     "建议": DemandType.SUGGESTION,
     "意见建议": DemandType.SUGGESTION,
+    "意见": DemandType.SUGGESTION,
     "表扬": DemandType.PRAISE,
+    "感谢": DemandType.PRAISE,
     "其他": DemandType.OTHER,
+    "其它": DemandType.OTHER,
 }
 STATUSES: Mapping[str, DemandStatus] = {
     "submitted": DemandStatus.PENDING,

@@ -67,7 +67,10 @@ def test_a_record_updated_a_millisecond_later_is_newer():
         ("投诉", DemandType.COMPLAINT),
         ("举报", DemandType.REPORT),
         ("建议", DemandType.SUGGESTION),
+        ("意见", DemandType.SUGGESTION),
         ("表扬", DemandType.PRAISE),
+        ("感谢", DemandType.PRAISE),
+        ("其它", DemandType.OTHER),
         ("其他", DemandType.OTHER),
     ],
 )
