@@ -17,11 +17,13 @@ _FORMATS = (
     "%Y-%m-%d %H:%M:%S",
     "%Y/%m/%d %H:%M:%S",
     "%Y-%m-%dT%H:%M:%S",
-    "%Y%m%d%H%M%S",
     "%Y-%m-%d %H:%M",
     "%Y/%m/%d %H:%M",
     "%Y-%m-%d",
 )
+# Of digits alone the number of them tells what they are: Python itself reads 202306291021 as one minute past two, milliseconds since 1970 as a
+# day of the year 1711, and some telephone numbers as days of the year 1380.
+_OF_DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,6}")
 _BREAK = re.compile(r"<(?:br|/?p|/?div)\s*/?>", re.IGNORECASE)
@@ -44,21 +46,32 @@ def time_in(text: str, zone: tzinfo = COUNTY_ZONE, *, field: str) -> datetime:
     """The aware UTC time that ``text`` names; a naive one is taken in ``zone``.
 
     Raises:
-        RecordRejected: No known form (code ``field_invalid``); ``field`` names the place, the value is not shown.
+        RecordRejected: No known form, or a time that is outside the calendar in UTC (code ``field_invalid``); ``field`` names the place,
+            the value is not shown.
     """
     stripped = text.strip()
     moment = _parse(stripped)
-    if moment is None:
-        raise RecordRejected(
-            f"field {field!r}: a text of {len(stripped)} characters is no time (expected yyyy-MM-dd HH:mm:ss); "
-            "look at the record with `hub quarantine show` and mend the mapping",
-            code=Code.FIELD_INVALID,
-            field=field,
-        )
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    try:
+        if moment is not None:
+            return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError:
+        found = "a time outside the calendar (expected a year from 1 to 9999 in any zone)"
+    else:
+        found = f"a text of {len(stripped)} characters is no time (expected yyyy-MM-dd HH:mm:ss)"
+    raise RecordRejected(
+        f"field {field!r}: {found}; look at the record with `hub quarantine show` and mend the mapping",
+        code=Code.FIELD_INVALID,
+        field=field,
+    )
 
 
 def _parse(text: str) -> datetime | None:
+    if text.isdigit():
+        form = _OF_DIGITS.get(len(text)) if text.isascii() else None
+        try:
+            return datetime.strptime(text, form) if form is not None else None  # noqa: DTZ007 - the caller adds the zone
+        except ValueError:
+            return None
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -79,7 +92,8 @@ def version_of_time(moment: datetime) -> str:
     """
     if moment.tzinfo is None:
         raise ValueError("a version needs an aware time")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    # Not by strftime, which writes the year 9 with one digit: such a record would be newer than all others.
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26]
 
 
 def version_of_number(number: int) -> str:

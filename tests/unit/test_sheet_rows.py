@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from typing import Any
 
 import pytest
 
@@ -394,7 +395,7 @@ def test_a_row_with_a_cell_beyond_the_bound_is_set_aside_and_no_other():
 def test_what_is_repeated_in_many_rows_is_bounded_in_all_and_told_by_row(way):
     plan = SheetPlan(COLUMNS, limits=SheetLimits(cell_chars=1_000, text_chars=3_000))
     below = None if way == "merged" else "同上"
-    rows: list[list[object]] = [["2026-06-23", "张*", "1", "长" * 1_000]]
+    rows: list[list[Any]] = [["2026-06-23", "张*", "1", "长" * 1_000]]
     rows += [["2026-06-23", "李*", "2", below] for _ in range(5)]
 
     found, tally = read(xlsx([HEAD, *rows], merged=("D2:D7",) if way == "merged" else ()), plan)
