@@ -20,7 +20,7 @@ from hub.text.forms import plain_text
 __all__ = ["HtmlPage", "PathInvalid", "html_page", "html_tree", "not_the_page", "path_of", "words_of"]
 
 DEEPEST = 256
-MOST_ELEMENTS = 200_000
+MOST_ELEMENTS = 50_000
 MOST_ATTRIBUTES = 256
 _PIECE = 64 * 1024
 _END = re.compile(rb"</html\s*>", re.IGNORECASE)

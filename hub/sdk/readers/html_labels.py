@@ -16,6 +16,8 @@ Places = Sequence[str]
 _LONGEST_LABEL = 12
 _SPACE = re.compile(r"[\s\u3000\xa0:：]+")
 _MOST_STEPS_UP = 2
+_MOST_TRIED = 20
+_SMALL = 200
 _AROUND = " \t\r\n\u3000\xa0:：|｜"
 
 
@@ -83,7 +85,7 @@ class Labelled:
                     self._take(elements)
                     return words
                 continue
-            for label in self._labels(place):
+            for label in islice(self._labels(place), _MOST_TRIED):
                 words, theirs = self._beside(label)
                 if words:
                     self._take(theirs)
@@ -191,7 +193,7 @@ class Labelled:
             for one in element.itersiblings(etree.Element):
                 if self._begins_anew(one):
                     return ""
-                words = "" if is_hidden(one) else " ".join(words_of(one).split())
+                words = "" if is_hidden(one) or not is_small(one) else " ".join(words_of(one).split())
                 if words or element.tag in ("td", "th", "dt"):
                     return words
             element = self._above(element)
@@ -205,6 +207,11 @@ def _bare(text: str) -> str:
 def _spaced(label: str) -> str:
     """A label that pages spread out: 标　题."""
     return r"[ \u3000\xa0]*".join(re.escape(one) for one in label)
+
+
+def is_small(element: etree._Element) -> bool:
+    """Whether it is a line or a cell rather than a part of the page: what is read of many elements costs no more than the page."""
+    return sum(1 for _ in islice(element.iter(), _SMALL + 1)) <= _SMALL
 
 
 def own_label(element: etree._Element) -> str:

@@ -16,7 +16,7 @@ from lxml import etree
 
 from hub.sdk.readers.html import HtmlPage, found_by, is_hidden, not_the_page, path_of, words_of
 from hub.sdk.readers.html_dates import written_day
-from hub.sdk.readers.html_labels import Places, is_path, own_label
+from hub.sdk.readers.html_labels import Places, is_path, is_small, own_label
 from hub.sdk.readers.html_policy import ListLayout
 
 MOST_ROWS = 2_000
@@ -157,6 +157,8 @@ class _Reading:
 
     def _row(self, element: etree._Element) -> ListRow | None:
         """None for what is no row of the list: a line without words, a heading, the line with the pages, the words that there are none."""
+        if not is_small(element):
+            return None  # a part of the page, not a row of it
         words = words_of(element)
         if not words or any(one in self._onward for one in element.iter("a")):
             return None
