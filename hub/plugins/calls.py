@@ -8,10 +8,12 @@ waits inside the operating system stays behind as a sleeping daemon).
 from __future__ import annotations
 
 import ctypes
+import sysconfig
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from pathlib import PurePath
-from types import TracebackType
+from traceback import walk_tb
+from types import FrameType
 from typing import Any, Generic, TypeVar, cast
 
 from hub.errors import Code, HubError, PluginError, RecordRejected, SourceUnavailable
@@ -152,14 +154,38 @@ def converted(exc: BaseException, what: str) -> HubError:
 
 
 def place_of(exc: BaseException) -> str:
-    """``folder/file.py:line in function`` of the innermost frame, or ``an unknown place``."""
-    trace: TracebackType | None = exc.__traceback__
-    if trace is None:
+    """``folder/file.py:line in function`` of the innermost frame that is the hub's or a plugin's, or ``an unknown place``.
+
+    Where a library raised on their behalf, its place stands behind: nobody mends that one.
+    """
+    frames = list(walk_tb(exc.__traceback__))
+    if not frames:
         return "an unknown place"
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    code = trace.tb_frame.f_code
-    return f"{'/'.join(PurePath(code.co_filename).parts[-2:])}:{trace.tb_lineno} in {code.co_name}"
+    own = _own_packages()
+    nearest = next((one for one in reversed(frames) if _is_own(one[0], own)), frames[-1])
+    within = f", within {_place(*frames[-1])}" if nearest is not frames[-1] else ""
+    return f"{_place(*nearest)} in {nearest[0].f_code.co_name}{within}"
+
+
+def _place(frame: FrameType, line: int) -> str:
+    return f"{'/'.join(PurePath(frame.f_code.co_filename).parts[-2:])}:{line}"
+
+
+def _own_packages() -> frozenset[str]:
+    """Top packages of the hub and of every plugin, as they are installed."""
+    from importlib.metadata import entry_points
+
+    return frozenset({"hub", *(one.module.partition(".")[0] for one in entry_points(group="hub.plugins"))})
+
+
+def _is_own(frame: FrameType, own: Collection[str]) -> bool:
+    top = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    if top in own:
+        return True
+    # What is installed beside the hub or came with Python is a library; everything else somebody here has written.
+    file = frame.f_code.co_filename
+    libraries = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    return not file.startswith(("<", *libraries))
 
 
 def guarded_pages(

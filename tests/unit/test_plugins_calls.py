@@ -83,6 +83,20 @@ def test_a_failure_names_type_and_place_and_never_the_words_of_the_exception():
     assert "138" not in failure.message
 
 
+def test_a_failure_inside_a_library_names_the_plugins_own_line_first():
+    import json
+
+    def reading(report):
+        json.loads("{")
+
+    plugins = loaded(builtin={"bbb": plugin(on_run_finished=reading)})
+
+    ((_, failure),) = plugins.call_each("on_run_finished", report=None)
+
+    assert "JSONDecodeError at unit/test_plugins_calls.py:" in failure.message
+    assert "in reading, within json/decoder.py:" in failure.message
+
+
 def test_a_plugin_whose_call_still_hangs_is_not_called_again_until_it_ended():
     release = threading.Event()
     calls = []
