@@ -37,15 +37,16 @@ class Walked:
     hub: Hub
     county: SimulatedCounty
     first: Pass
+    arrived: dict[str, int]
 
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walked]:
     home = tmp_path_factory.mktemp("demo")
     with open_demo(home / "county", SystemClock(), seed=SEED) as (hub, county):
-        county.next_batch()
+        arrived = county.next_batch()
         first = one_pass(hub)
-        yield Walked(hub, county, first)
+        yield Walked(hub, county, first, arrived)
 
 
 def dumped(hub: Hub) -> dict[str, bytes]:
@@ -102,6 +103,13 @@ def test_every_channel_reconciles_and_quarantine_holds_exactly_the_planted_bad_r
     quarantined = {name: counts.quarantined for name, counts in walked.first.channels.items()}
     assert quarantined == walked.county.planted.bad
     assert all(counts.collected and counts.stored for counts in walked.first.channels.values())
+
+
+def test_what_is_said_to_be_new_is_what_is_collected_where_a_source_lists_its_records(walked: Walked) -> None:
+    collected = {name: counts.collected for name, counts in walked.first.channels.items()}
+
+    for channel in {"app", "portal", "hotline", "eagle_eye", "mailbox"} & set(installed()):
+        assert walked.arrived[channel] == collected[channel], channel
 
 
 def test_every_channel_that_is_installed_has_its_site(walked: Walked) -> None:

@@ -38,4 +38,4 @@ class AppSite(Site):
         records = [app.record(one) for one in happenings if isinstance(one, Voice)]
         for record in records:
             self.server.add(record)
-        return len(records)
+        return len({record["appealId"] for record in records})

@@ -47,4 +47,4 @@ class PortalSite(Site):
         records = [portal.record(one) for one in happenings if isinstance(one, Voice)]
         for record in records:
             self.server.add(record)
-        return len(records)
+        return len({record["zxbh"] for record in records})
