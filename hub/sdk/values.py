@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal, InvalidOperation
 from typing import TypeVar
+
+from pydantic import ValidationError
 
 from hub.clock import COUNTY_ZONE
 from hub.errors import Code, RecordRejected
@@ -128,3 +131,38 @@ def blank_to_none(value: object) -> str | None:
         return None
     text = str(value).strip()
     return None if text in ("", "null", "NULL", "None", "undefined") else text
+
+
+_LONGEST_NUMBER = 64
+
+
+def exact_number(number: str) -> str:
+    """A number of a JSON text as whole digits where it is whole (``1.38E+10``), else as it was written.
+
+    For ``json.loads(…, parse_float=exact_number, parse_int=str)``: eighteen digits do not survive floating point.
+    """
+    try:
+        value = Decimal(number)
+    except InvalidOperation:
+        return number
+    if value == value.to_integral_value() and abs(value.adjusted()) < _LONGEST_NUMBER:
+        return str(int(value))
+    return number
+
+
+def beyond_the_model(exc: ValidationError, what: str = "demand") -> RecordRejected:
+    """Why a record's values are beyond a model's bounds: the field and the kind of fault, never the value.
+
+    Raise what it returns outside of the handler, or ``from None``: the cause's text holds the record's values.
+
+    Args:
+        exc: As the model raised it.
+        what: What the model is of, for the message.
+    """
+    first = exc.errors(include_input=False, include_url=False, include_context=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return RecordRejected(
+        f"{what}'s {field}: {first['msg'][:120]}; look at the record with `hub quarantine show`",
+        code=Code.RECORD_TOO_LARGE if first["type"] == "string_too_long" else Code.FIELD_INVALID,
+        field=field,
+    )

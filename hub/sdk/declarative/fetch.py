@@ -77,25 +77,10 @@ class Fetcher(ABC):
 
 def readable(records: list[RawRecord], normalize: Callable[[RawRecord], object]) -> Check:
     """A line that says how many of these records can be read, and with which codes the others cannot."""
-    from hub.errors import RecordRejected
+    from hub.sdk import checks
 
-    codes: list[str] = []
-    for record in records:
-        try:
-            if record.problem is not None:
-                codes.append(record.problem.code)
-            else:
-                normalize(record)
-        except RecordRejected as exc:
-            codes.append(exc.code)
-    if not codes:
-        return Check("records", True, f"{len(records)} of {len(records)} can be read")
-    told = ", ".join(sorted(set(codes)))
-    return Check(
-        "records",
-        False,
-        f"{len(codes)} of {len(records)} cannot be read ({told}): compare them with the samples, then mend the file or `maps` in the settings",
-    )
+    mend = "compare them with the samples, then mend the file or `maps` in the settings"
+    return checks.readable("records", records, normalize, mend=mend)
 
 
 def fetcher_of(kind: str) -> type[Fetcher]:

@@ -20,12 +20,10 @@ from hub.sdk import (
     PositionKind,
     PushRequest,
     RawRecord,
-    RecordRejected,
-    SourceContractError,
-    SourceUnavailable,
     Stream,
     Window,
 )
+from hub.sdk.checks import line, readable
 from hub_channel_app.mapping import AppMapping
 from hub_channel_app.settings import AppSettings
 
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from hub.sdk.readers.http import HttpReader, Records
 
 CHECKED_RECORDS = 20
+_MEND = "compare them with samples/, then mend types and statuses in the settings"
 _LIVE = timedelta(minutes=10)
 
 
@@ -121,32 +120,17 @@ class AppChannel(Channel[AppSettings]):
         return CheckReport(tuple(lines))
 
     def _live(self) -> list[Check]:
-        try:
-            found = self._page(1, None, self.ctx.clock.now(), size=CHECKED_RECORDS)
-        except (SourceUnavailable, SourceContractError, ConfigError) as exc:
-            return [Check("answer", False, exc.message)]
-        told = "no total" if found.total is None else f"a total of {found.total}"
-        return [Check("answer", True, f"{len(found.raw)} records and {told}"), self._readable(found)]
+        found: list[Records] = []
+        lines = [line("answer", lambda: self._first_page(found))]
+        if found:
+            lines.append(readable("records", self._landed(found[0]), self.normalize, mend=_MEND))
+        return lines
 
-    def _readable(self, found: Records) -> Check:
-        codes: list[str] = []
-        for record in self._landed(found):
-            try:
-                if record.problem is not None:
-                    codes.append(record.problem.code)
-                else:
-                    self.normalize(record)
-            except RecordRejected as exc:
-                codes.append(exc.code)
-        total = len(found.raw)
-        if not codes:
-            return Check("records", True, f"{total} of {total} can be read")
-        return Check(
-            "records",
-            False,
-            f"{len(codes)} of {total} cannot be read ({', '.join(sorted(set(codes)))}): compare them with samples/, then mend types and "
-            "statuses in the settings",
-        )
+    def _first_page(self, found: list[Records]) -> str:
+        records = self._page(1, None, self.ctx.clock.now(), size=CHECKED_RECORDS)
+        found.append(records)
+        told = "no total" if records.total is None else f"a total of {records.total}"
+        return f"{len(records.raw)} records and {told}"
 
     @property
     def _reader(self) -> HttpReader:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from hub.model.codes import Anonymity, DemandStatus, DemandType, ReporterType
 from hub.model.demand import Demand, Reporter
 from hub.sdk import Code, RawAttachment, RawRecord, RecordProblem, RecordRejected
-from hub.sdk.values import mapped, plain_text, version_of_time
+from hub.sdk.values import beyond_the_model, mapped, plain_text, version_of_time
 from hub_channel_app.fields import Fields, moment_of, number_of, read_fields, refuse, text_of
 from hub_channel_app.pictures import attachments, pictures_of, raw_attachments
 
@@ -138,7 +138,7 @@ class AppMapping:
                 quality=quality,
             )
         except ValidationError as exc:
-            raise _beyond_the_model(exc) from None  # the cause's text holds the record's values
+            raise beyond_the_model(exc) from None  # the cause's text holds the record's values
         return [demand]
 
     def _datum_of(self, fields: Fields) -> str:
@@ -205,14 +205,3 @@ def _bytes_that_came(fields: Fields) -> tuple[RawAttachment, ...]:
         return raw_attachments(pictures_of(fields))
     except RecordRejected:
         return ()  # told when the record is read
-
-
-def _beyond_the_model(exc: ValidationError) -> RecordRejected:
-    first = exc.errors(include_input=False, include_url=False, include_context=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    too_long = first["type"] == "string_too_long"
-    return RecordRejected(
-        f"demand's {field}: {first['msg'][:120]}; look at the record with `hub quarantine show`",
-        code=Code.RECORD_TOO_LARGE if too_long else Code.FIELD_INVALID,
-        field=field,
-    )

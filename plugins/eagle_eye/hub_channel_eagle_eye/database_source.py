@@ -8,10 +8,10 @@ from dataclasses import replace
 from functools import partial
 
 from hub.sdk import ChannelContext, Check, Page, RawRecord, Stream, Window
+from hub.sdk.checks import line, readable
 from hub.sdk.readers.sql_place import Column, Kind, SqlView
 from hub.sdk.readers.sql_view import SqlViewReader
-from hub_channel_eagle_eye.checking import line, readable
-from hub_channel_eagle_eye.mapping import EagleEyeMapping
+from hub_channel_eagle_eye.mapping import MEND, EagleEyeMapping
 from hub_channel_eagle_eye.settings import DatabaseSource, ExchangeTable, SupervisionTable
 from hub_channel_eagle_eye.shapes import Shape
 from hub_channel_eagle_eye.streams import EXCHANGE, SUPERVISION
@@ -107,7 +107,9 @@ class MiddleDatabase:
             lines.append(line(f"{stream.name}: table", partial(_sampled, reader, sample)))
             if sample:
                 lines.append(
-                    readable(f"{stream.name}: rows", self._landed(stream, sample), self._mapping.said)
+                    readable(
+                        f"{stream.name}: rows", self._landed(stream, sample), self._mapping.said, mend=MEND
+                    )
                 )
         return lines
 

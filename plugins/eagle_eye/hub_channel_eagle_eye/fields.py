@@ -9,13 +9,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from hub.sdk import Code, RecordRejected
-from hub.sdk.values import blank_to_none, mapped, plain_text, time_in
+from hub.sdk.values import beyond_the_model, blank_to_none, exact_number, mapped, plain_text, time_in
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -25,7 +25,6 @@ ValueT = TypeVar("ValueT")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 MAX_KEY = 128
-_LONGEST_NUMBER = 64
 _MONEY = re.compile(r"\d{1,12}(?:\.\d{1,6})?")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d{1,6})?")
 _NO_CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF))
@@ -243,15 +242,9 @@ def built(model: type[ModelT], values: Values) -> ModelT:
     try:
         return model.model_validate(dict(values))
     except ValidationError as exc:
-        first = exc.errors(include_input=False, include_url=False, include_context=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    too_long = first["type"] == "string_too_long"
-    # Raised outside of the handler: the cause's text holds the record's values.
-    raise RecordRejected(
-        f"{model.__name__.lower()}'s {field}: {first['msg'][:120]}; look at the record with `hub quarantine show`",
-        code=Code.RECORD_TOO_LARGE if too_long else Code.FIELD_INVALID,
-        field=field,
-    )
+        raise beyond_the_model(
+            exc, model.__name__.lower()
+        ) from None  # the cause's text holds the record's values
 
 
 # --- what the fields were written in ----------------------------------------------------------------------------------
@@ -264,7 +257,9 @@ def read_json(body: bytes) -> Values:
         RecordRejected: The bytes are none (``record_unreadable``).
     """
     try:
-        found = json.loads(body, parse_int=str, parse_float=_exact, parse_constant=str, object_hook=_texts)
+        found = json.loads(
+            body, parse_int=str, parse_float=exact_number, parse_constant=str, object_hook=_texts
+        )
     except (ValueError, RecursionError) as exc:
         raise _unreadable(type(exc).__name__, "one JSON object in UTF-8") from None
     if not isinstance(found, dict):
@@ -344,17 +339,6 @@ def _texts(fields: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, bool):
             fields[name] = "1" if value else "0"
     return fields
-
-
-def _exact(number: str) -> str:
-    """A number with a point or an exponent as whole digits where it is whole (``1.38E+10``), else as it was sent."""
-    try:
-        value = Decimal(number)
-    except InvalidOperation:
-        return number
-    if value == value.to_integral_value() and abs(value.adjusted()) < _LONGEST_NUMBER:
-        return str(int(value))
-    return number
 
 
 def _is_nested(value: object) -> bool:

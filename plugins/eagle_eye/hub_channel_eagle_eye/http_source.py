@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hub.sdk import ChannelContext, Check, Page, RawRecord, Stream, Window
-from hub_channel_eagle_eye.checking import line, readable
-from hub_channel_eagle_eye.mapping import EagleEyeMapping
+from hub.sdk.checks import line, readable
+from hub_channel_eagle_eye.mapping import MEND, EagleEyeMapping
 from hub_channel_eagle_eye.settings import HttpSource
 from hub_channel_eagle_eye.shapes import Shape
 from hub_channel_eagle_eye.streams import CASES, EVENTS, RATINGS
@@ -87,7 +87,7 @@ class HttpLists:
             lines.append(line(f"{stream.name}: answer", partial(self._first_page, stream, found)))
             if found:
                 records = self._landed(stream, found[0])
-                lines.append(readable(f"{stream.name}: records", records, self._mapping.said))
+                lines.append(readable(f"{stream.name}: records", records, self._mapping.said, mend=MEND))
         return lines
 
     def _first_page(self, stream: Stream, found: list[Records]) -> str:

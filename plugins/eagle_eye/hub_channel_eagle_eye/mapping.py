@@ -27,6 +27,9 @@ _WRITTEN: Mapping[Shape, tuple[str, ...]] = {
     Shape.EVENT: ("updateTime", "occurTime"),
 }
 
+MEND = "compare them with samples/, then mend devices, codes and names in the settings"
+"""What `hub channel check` says of records that cannot be read."""
+
 
 class EagleEyeMapping:
     """How the records of one configured eagle-eye are read.

@@ -27,9 +27,9 @@ from hub.sdk import (
     Stream,
     Window,
 )
+from hub.sdk.checks import line
 from hub.sdk.readers.encoding import declared_charset, to_utf8
 from hub.sdk.signing import SignatureInvalid
-from hub_channel_eagle_eye.checking import line
 from hub_channel_eagle_eye.fields import Values, read_xml
 from hub_channel_eagle_eye.mapping import EagleEyeMapping
 from hub_channel_eagle_eye.settings import PushSource

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from hub.model.codes import Watch
 from hub.model.demand import Demand
 from hub.sdk import (
     Channel,
     ChannelContext,
-    Check,
     CheckReport,
-    ConfigError,
     Order,
     Page,
     PositionKind,
     RawRecord,
-    RecordRejected,
     Reply,
     ReplyReceipt,
-    SourceContractError,
-    SourceUnavailable,
     Stream,
     Window,
 )
+from hub.sdk.checks import line, readable
 from hub.sdk.replies import Unsendable, checked_reply
 from hub_channel_hotline.listed import Orders
 from hub_channel_hotline.mapping import Tables
@@ -33,6 +29,7 @@ from hub_channel_hotline.view import ViewOrders
 from hub_channel_hotline.workflow import WorkflowOrders
 
 CHECKED_RECORDS = 20
+_MEND = "compare them with samples/, then mend the tables in the settings"
 
 
 class HotlineChannel(Channel[HotlineSettings]):
@@ -95,33 +92,14 @@ class HotlineChannel(Channel[HotlineSettings]):
     def check(self) -> CheckReport:
         """Asks for some orders and reads them; writes nothing."""
         found: list[RawRecord] = []
-        lines = [_line("answer", lambda: self._sample(found))]
+        lines = [line("answer", lambda: self._sample(found))]
         if lines[0].ok:
-            lines.append(self._readable(found))
+            lines.append(readable("orders", found, self.normalize, mend=_MEND))
         return CheckReport(tuple(lines))
 
     def _sample(self, found: list[RawRecord]) -> str:
         found += self._orders.sample(CHECKED_RECORDS)
         return f"{len(found)} orders"
-
-    def _readable(self, found: Sequence[RawRecord]) -> Check:
-        codes: list[str] = []
-        for record in found:
-            try:
-                if record.problem is not None:
-                    codes.append(record.problem.code)
-                else:
-                    self.normalize(record)
-            except RecordRejected as exc:
-                codes.append(exc.code)
-        if not codes:
-            return Check("orders", True, f"{len(found)} of {len(found)} can be read")
-        told = ", ".join(sorted(set(codes)))
-        return Check(
-            "orders",
-            False,
-            f"{len(codes)} of {len(found)} cannot be read ({told}): compare them with samples/, then mend the tables in the settings",
-        )
 
 
 def _orders_of(settings: HotlineSettings, ctx: ChannelContext) -> Orders:
@@ -139,10 +117,3 @@ def _orders_of(settings: HotlineSettings, ctx: ChannelContext) -> Orders:
     if isinstance(source, ViewSource):
         return ViewOrders(source, ctx, tables)
     return WorkflowOrders(source, ctx, tables)
-
-
-def _line(name: str, look: Callable[[], str]) -> Check:
-    try:
-        return Check(name, True, look())
-    except (SourceUnavailable, SourceContractError, ConfigError) as exc:
-        return Check(name, False, exc.message)

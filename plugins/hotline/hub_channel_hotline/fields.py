@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 from hub.sdk import Code, RecordRejected
-from hub.sdk.values import blank_to_none
-
-_LONGEST_NUMBER = 64
+from hub.sdk.values import blank_to_none, exact_number
 
 
 class OrderFields:
@@ -46,7 +43,7 @@ def json_fields(body: bytes, labels: Mapping[str, str]) -> OrderFields:
         RecordRejected: The bytes are no JSON object in UTF-8 (code ``record_unreadable``).
     """
     try:
-        members = json.loads(body.decode(), parse_int=str, parse_float=_exact, parse_constant=str)
+        members = json.loads(body.decode(), parse_int=str, parse_float=exact_number, parse_constant=str)
     except (ValueError, RecursionError) as exc:
         _unreadable(exc)
     if not isinstance(members, dict):
@@ -77,17 +74,6 @@ def _member(members: dict[str, Any], label: str) -> str | None:
         code=Code.FIELD_INVALID,
         field=label,
     )
-
-
-def _exact(number: str) -> str:
-    """A number with a point or an exponent as whole digits where it is whole (``1.38E+10``), else as it was sent."""
-    try:
-        value = Decimal(number)
-    except InvalidOperation:
-        return number
-    if value == value.to_integral_value() and abs(value.adjusted()) < _LONGEST_NUMBER:
-        return str(int(value))
-    return number
 
 
 def _unreadable(exc: Exception | None) -> NoReturn:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from hub.model.codes import Anonymity, DemandStatus, DemandType, ReporterType, Urgency
 from hub.model.demand import Demand
 from hub.sdk import Code, RawRecord, RecordProblem, RecordRejected
-from hub.sdk.values import mapped, plain_text, time_in, version_of_time
+from hub.sdk.values import beyond_the_model, mapped, plain_text, time_in, version_of_time
 from hub_channel_hotline import codes
 from hub_channel_hotline.fields import OrderFields
 from hub_channel_hotline.terms import Term, term_end
@@ -141,7 +141,7 @@ class OrderMapping:
                 }
             )
         except ValidationError as exc:
-            raise _beyond_the_model(exc) from None  # the cause's text holds the order's values
+            raise beyond_the_model(exc) from None  # the cause's text holds the order's values
         return [demand]
 
     # --- what it is ----------------------------------------------------------------------------------------------
@@ -322,17 +322,6 @@ def _invalid(fields: OrderFields, name: str, expected: str) -> NoReturn:
         f"field {label!r}: a text that cannot be used (expected {expected}); look at the record with `hub quarantine show` and mend the mapping",
         code=Code.FIELD_INVALID,
         field=label,
-    )
-
-
-def _beyond_the_model(exc: ValidationError) -> RecordRejected:
-    first = exc.errors(include_input=False, include_url=False, include_context=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
-    too_long = first["type"] == "string_too_long"
-    return RecordRejected(
-        f"demand's {name}: {first['msg'][:120]}; look at the record with `hub quarantine show`",
-        code=Code.RECORD_TOO_LARGE if too_long else Code.FIELD_INVALID,
-        field=name,
     )
 
 

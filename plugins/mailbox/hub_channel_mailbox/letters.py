@@ -22,7 +22,7 @@ from hub.sdk.readers.encoding import to_text
 from hub.sdk.readers.html import found_by, html_tree, path_of
 from hub.sdk.readers.html_dates import Written, written_day
 from hub.sdk.readers.html_labels import Labelled
-from hub.sdk.values import blank_to_none, mapped
+from hub.sdk.values import beyond_the_model, blank_to_none, mapped
 from hub_channel_mailbox.mapping import MAX_CONTENT, MAX_TITLE, TITLE_FROM_CONTENT, TYPE_TAGS
 from hub_channel_mailbox.settings import MailboxSettings, WebPagesSource
 from hub_channel_mailbox.web_names import DISPATCHED, FIELDS, LETTER, SETTLED, STATUSES, TEXTS
@@ -151,7 +151,7 @@ class LetterMapping:
                 }
             )
         except ValidationError as exc:
-            raise _beyond_the_model(exc) from None  # the cause's text holds the letter's values
+            raise beyond_the_model(exc) from None  # the cause's text holds the letter's values
 
     def _reread(self, page: str) -> dict[str, str]:
         try:
@@ -295,15 +295,5 @@ def _missing(name: str, expected: str) -> NoReturn:
     raise RecordRejected(
         f"field {name!r}: missing (expected {expected}); look at the record with `hub quarantine show`, mend the setting and replay it",
         code=Code.FIELD_MISSING,
-        field=name,
-    )
-
-
-def _beyond_the_model(exc: ValidationError) -> RecordRejected:
-    first = exc.errors(include_input=False, include_url=False, include_context=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
-    return RecordRejected(
-        f"demand's {name}: {first['msg'][:120]}; look at the record with `hub quarantine show`",
-        code=Code.RECORD_TOO_LARGE if first["type"] == "string_too_long" else Code.FIELD_INVALID,
         field=name,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,6 @@ from hub.model.demand import Demand
 from hub.sdk import (
     Channel,
     ChannelContext,
-    Check,
     CheckReport,
     Code,
     ConfigError,
@@ -19,14 +18,12 @@ from hub.sdk import (
     Page,
     PositionKind,
     RawRecord,
-    RecordRejected,
     Reply,
     ReplyReceipt,
-    SourceContractError,
-    SourceUnavailable,
     Stream,
     Window,
 )
+from hub.sdk.checks import line, readable
 from hub.sdk.replies import Unsendable, checked_reply
 from hub_channel_portal.mapping import PortalMapping
 from hub_channel_portal.names import REPLY
@@ -37,6 +34,7 @@ if TYPE_CHECKING:
 
 TIME_FORM = "%Y-%m-%d %H:%M:%S"
 CHECKED_RECORDS = 20
+_MEND = "compare them with samples/, then mend types and statuses in the settings"
 _LIVE = timedelta(minutes=10)
 
 
@@ -149,10 +147,10 @@ class PortalChannel(Channel[PortalSettings]):
         """Asks for one small page and reads its records; writes nothing."""
         found: list[Records] = []
         lines = [
-            _line("answer", lambda: self._first_page(found)),
+            line("answer", lambda: self._first_page(found)),
         ]
         if found:
-            lines.append(self._readable(found[0]))
+            lines.append(readable("records", self._landed(found[0]), self.normalize, mend=_MEND))
         return CheckReport(tuple(lines))
 
     def _first_page(self, found: list[Records]) -> str:
@@ -160,26 +158,6 @@ class PortalChannel(Channel[PortalSettings]):
         found.append(records)
         told = "no total" if records.total is None else f"a total of {records.total}"
         return f"{len(records.raw)} records and {told}"
-
-    def _readable(self, found: Records) -> Check:
-        codes: list[str] = []
-        for record in self._landed(found):
-            try:
-                if record.problem is not None:
-                    codes.append(record.problem.code)
-                else:
-                    self.normalize(record)
-            except RecordRejected as exc:
-                codes.append(exc.code)
-        total = len(found.raw)
-        if not codes:
-            return Check("records", True, f"{total} of {total} can be read")
-        told = ", ".join(sorted(set(codes)))
-        return Check(
-            "records",
-            False,
-            f"{len(codes)} of {total} cannot be read ({told}): compare them with samples/, then mend types and statuses in the settings",
-        )
 
     def _page(
         self, number: int, start: datetime | None, end: datetime | None, size: int | None = None
@@ -217,10 +195,3 @@ class PortalChannel(Channel[PortalSettings]):
             for record in self._landed(found)
             if record.problem is not None or (record.position_at is not None and record.position_at > after)
         ]
-
-
-def _line(name: str, look: Callable[[], str]) -> Check:
-    try:
-        return Check(name, True, look())
-    except (SourceUnavailable, SourceContractError, ConfigError) as exc:
-        return Check(name, False, exc.message)

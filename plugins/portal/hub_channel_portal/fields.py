@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 import msgspec
 
 from hub.sdk import Code, RecordRejected
+from hub.sdk.values import exact_number
 
 NO_ATTACHMENTS = msgspec.Raw(b"")
 _AT = re.compile(r"\$\.(\w+)")
 _DIGITS = re.compile(r"-?\d+")
-_LONGEST_NUMBER = 64
 
 
 class Key(msgspec.Struct):
@@ -124,23 +123,12 @@ def read_files(raw: msgspec.Raw) -> list[File]:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        fields = json.loads(body, parse_int=str, parse_float=_exact, parse_constant=str)
+        fields = json.loads(body, parse_int=str, parse_float=exact_number, parse_constant=str)
     except (ValueError, RecursionError) as exc:
         _unreadable(exc)
     if not isinstance(fields, dict):
         _unreadable(None)
     return fields
-
-
-def _exact(number: str) -> str:
-    """A number with a point or an exponent as whole digits where it is whole (``1.38E+10``), else as it was sent."""
-    try:
-        value = Decimal(number)
-    except InvalidOperation:
-        return number
-    if value == value.to_integral_value() and abs(value.adjusted()) < _LONGEST_NUMBER:
-        return str(int(value))
-    return number
 
 
 def _text(name: str, value: object) -> str | None:

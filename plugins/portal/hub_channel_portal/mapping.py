@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from hub.model.codes import Anonymity, DemandStatus, DemandType, ReporterType
 from hub.model.demand import Demand
 from hub.sdk import Code, RawRecord, RecordProblem, RecordRejected
-from hub.sdk.values import blank_to_none, mapped, plain_text, time_in
+from hub.sdk.values import beyond_the_model, blank_to_none, mapped, plain_text, time_in
 from hub_channel_portal.fields import Fields, Key, read_fields, read_files, read_key, read_key_exactly
 
 TYPE_NAMES: Mapping[str, DemandType] = {
@@ -152,7 +152,7 @@ class PortalMapping:
         try:
             demand = Demand.model_validate(said)
         except ValidationError as exc:
-            raise _beyond_the_model(exc) from None  # the cause's text holds the record's values
+            raise beyond_the_model(exc) from None  # the cause's text holds the record's values
         return [demand]
 
     def _words(self, fields: Fields) -> tuple[str, str]:
@@ -322,17 +322,6 @@ def _missing(field: str, expected: str) -> DemandType:
         f"field {field!r}: missing or empty (expected {expected}); "
         "look at the record with `hub quarantine show` and ask the portal's keeper",
         code=Code.FIELD_MISSING,
-        field=field,
-    )
-
-
-def _beyond_the_model(exc: ValidationError) -> RecordRejected:
-    first = exc.errors(include_input=False, include_url=False, include_context=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    too_long = first["type"] == "string_too_long"
-    return RecordRejected(
-        f"demand's {field}: {first['msg'][:120]}; look at the record with `hub quarantine show`",
-        code=Code.RECORD_TOO_LARGE if too_long else Code.FIELD_INVALID,
         field=field,
     )
 

@@ -1,10 +1,11 @@
-"""Lines of `Channel.check` that every source has."""
+"""Lines of `Channel.check` that most channels have."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from hub.sdk import Check, ConfigError, RawRecord, RecordRejected, SourceContractError, SourceUnavailable
+from hub.errors import ConfigError, RecordRejected, SourceContractError, SourceUnavailable
+from hub.sdk.channel import Check, RawRecord
 
 
 def line(name: str, look: Callable[[], str]) -> Check:
@@ -15,8 +16,17 @@ def line(name: str, look: Callable[[], str]) -> Check:
         return Check(name, False, exc.message)
 
 
-def readable(name: str, records: Sequence[RawRecord], read: Callable[[RawRecord], object]) -> Check:
-    """Whether these records can be read."""
+def readable(
+    name: str, records: Sequence[RawRecord], read: Callable[[RawRecord], object], *, mend: str
+) -> Check:
+    """Whether these records can be read; with which codes the others cannot.
+
+    Args:
+        name: Of the line.
+        records: As they would be landed.
+        read: What reads one (`Channel.normalize`).
+        mend: What to do about those that cannot be read: ``compare them with samples/, then mend types in the settings``.
+    """
     codes: list[str] = []
     for record in records:
         try:
@@ -29,9 +39,4 @@ def readable(name: str, records: Sequence[RawRecord], read: Callable[[RawRecord]
     if not codes:
         return Check(name, True, f"{len(records)} of {len(records)} can be read")
     told = ", ".join(sorted(set(codes)))
-    return Check(
-        name,
-        False,
-        f"{len(codes)} of {len(records)} cannot be read ({told}): compare them with samples/, then mend devices, codes and names in the "
-        "settings",
-    )
+    return Check(name, False, f"{len(codes)} of {len(records)} cannot be read ({told}): {mend}")
