@@ -95,6 +95,16 @@ def _rows(channels: list[dict[str, Any]]) -> list[tuple[object, ...]]:
     return rows
 
 
+def not_configured(hub: Hub, name: str | None) -> str:
+    """What to add where a list by this channel is empty: that it may be for a name that nobody gave; empty for one that somebody did."""
+    configured = hub.settings.channels
+    if name is None or name in configured or name in {one.channel for one in configured.values()}:
+        return ""
+    return (
+        f" No channel is configured under that name (configured: {', '.join(sorted(configured)) or 'none'})."
+    )
+
+
 def check(ctx: typer.Context, name: Name) -> None:
     """Prove a channel against its live source: settings, address, login, one page; writes no record.
 

@@ -65,10 +65,11 @@ def list_demands(
     """List demands, the latest received first; titles are masked."""
     door = door_of(ctx)
     from hub.cli import out, words
-    from hub.cli.channel import moment_of
+    from hub.cli.channel import moment_of, not_configured
     from hub.store import views
 
     with door.hub() as hub:
+        unknown = not_configured(hub, channel)
         person = _tokens(hub, reporter_phone) if reporter_phone is not None else None
         with hub.store.begin() as connection:
             found = views.demands(
@@ -84,7 +85,9 @@ def list_demands(
         if not found:
             narrowed = channel or since or demand_type or reporter_phone
             out.say(
-                "No demand fits." if narrowed else "No demand yet: `hub channel run NAME` collects a channel."
+                f"No demand fits.{unknown}"
+                if narrowed
+                else "No demand yet: `hub channel run NAME` collects a channel."
             )
             return
         out.table(

@@ -139,15 +139,17 @@ def _lister(name: str, kind: _Kind) -> Any:
     ) -> None:
         door = door_of(ctx)
         from hub.cli import out
+        from hub.cli.channel import not_configured
         from hub.store import observed
 
         with door.hub() as hub, hub.store.begin() as connection:
+            unknown = not_configured(hub, channel)
             found = observed.listed(connection, kind.kind, channel=channel, case_no=case_no, limit=limit)
 
         def tell() -> None:
             if not found:
                 out.say(
-                    f"No {name} fits."
+                    f"No {name} fits.{unknown}"
                     if channel or case_no
                     else f"No {name} yet: `hub channel list` shows what is collected."
                 )
