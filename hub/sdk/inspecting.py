@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Annotated, NamedTuple, TypeVar
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, ValidationError
 
 from hub.errors import Code, RecordRejected
 from hub.model.codes import CentreLevel, FindingState, Judgement, PainPoint, ServiceStep, Severity
@@ -226,6 +226,16 @@ def centre_in(cells: Cells, settings: InspectingSettings) -> Centre:
 def plain(text: str) -> str:
     """Half-width, without space."""
     return "".join(unicodedata.normalize("NFKC", text).split())
+
+
+def beyond_the_model(exc: ValidationError) -> RecordRejected:
+    """The error for a row of which one cell holds more than is kept, or what no table could refuse; nothing of its value is told."""
+    first = exc.errors(include_input=False, include_url=False, include_context=False)[0]
+    too_long = first["type"] == "string_too_long"
+    return RecordRejected(
+        f"row: {'.'.join(str(part) for part in first['loc'])}: {first['msg'][:120]}; shorten or correct that cell and put the file there again",
+        code=Code.RECORD_TOO_LARGE if too_long else Code.FIELD_INVALID,
+    )
 
 
 def missing(column: str, expected: str) -> RecordRejected:

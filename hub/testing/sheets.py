@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -46,6 +48,10 @@ from hub.testing.workbooks import xlsx
 ALL = frozenset(range(COUNT))
 SPOILT = 1
 _NAME = "台账.xlsx"
+
+# A pattern that tries every beginning with every end takes minutes for one of these, and holds up the whole process meanwhile.
+FULL_OF = ("整改", "一", "1", "10:10", " ", "（", "、", "A")
+MOST_CHARS = 90_000  # a little less than a reader of sheets lets through
 
 
 class Desk:
@@ -433,6 +439,25 @@ class SheetContract(ChannelContract):
             assert len(self.words(found[SPOILT])) >= MEGABYTE
         else:
             assert [one["code"] for one in desk.report()["set_aside"]] == ["record_too_large"]
+
+    @pytest.mark.parametrize("word", FULL_OF)
+    def test_a_cell_full_of_one_word_is_read_or_refused_in_no_time(self, tmp_path: Path, word: str) -> None:
+        desk, reading = self.played(tmp_path, SheetMisbehaviour.NONE)
+        record = _of_rows(reading.records)[0]
+        cells = json.loads(record.body)
+        plan = getattr(desk.reader.channel, "plan", None)
+        known = [column.name for column in plan().columns] if plan is not None else []
+        for name in dict.fromkeys([*known, *cells]):
+            if name == "_":
+                continue
+            full = json.dumps({**cells, name: (word * MOST_CHARS)[:MOST_CHARS]}, ensure_ascii=False)
+            began = time.process_time()
+            with suppress(RecordRejected):
+                desk.reader.channel.normalize(replace(record, body=full.encode()))
+            spent_s = time.process_time() - began
+            assert spent_s < 2, (
+                f"column {name}: {spent_s:.1f} s for one cell; look at the patterns that read it"
+            )
 
     # --- the file ------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from hub_channel_eagle_eye.fields import built, sound_key
 
 PHONE_IMPRECISE = "PHONE_IMPRECISE"
 ITEM_CODE_IMPRECISE = "ITEM_CODE_IMPRECISE"
+_LONGEST_TIME = 64
 _ZONED = re.compile(r"\d\d:\d\d.*(?:Z|[+-]\d\d:?\d\d)$")
 
 
@@ -219,7 +220,7 @@ class ProcessEvents:
         text = self._text(cells, column)
         if text is None:
             return None
-        if _ZONED.search(text):
+        if len(text) <= _LONGEST_TIME and _ZONED.search(text):
             try:
                 return time_in(text, self._zone, field=column)
             except OverflowError:

@@ -19,12 +19,15 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 
+from pydantic import ValidationError
+
 from hub.model.codes import CheckDomain, FindingState, InspectionKind
 from hub.model.inspection import Finding, HotTopic, Inspection
 from hub.sdk import Code, RawRecord, RecordRejected
 from hub.sdk.inspecting import (
     RECHECKS,
     SEVERITIES,
+    beyond_the_model,
     centre_in,
     first,
     flags,
@@ -100,10 +103,15 @@ class InspectionMapping:
         """The inspection or the finding that a record tells.
 
         Raises:
-            RecordRejected: ``field_missing``, ``field_invalid``, ``value_unmapped`` (kind, centre, domain, verdict, severity, state), ``record_empty``.
+            RecordRejected: ``field_missing``, ``field_invalid``, ``value_unmapped`` (kind, centre, domain, verdict, severity, state), ``record_empty``, ``record_too_large``.
         """
         lines = lines_of(raw)
-        return self._inspection(Cells.of(raw), lines) if lines is not None else self._finding(Cells.of(raw))
+        try:
+            return (
+                self._inspection(Cells.of(raw), lines) if lines is not None else self._finding(Cells.of(raw))
+            )
+        except ValidationError as exc:
+            raise beyond_the_model(exc) from None  # the cause's text holds the cell
 
     # --- the inspection --------------------------------------------------------------------------------------------------
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
+from pydantic import ValidationError
+
 from hub.model.codes import Authority, FindingState, InspectionKind
 from hub.model.inspection import Finding
 from hub.sdk import Code, RawRecord, RecordRejected
 from hub.sdk.inspecting import (
     SEVERITIES,
     Centre,
+    beyond_the_model,
     centre_in,
     flags,
     mapped_parts,
@@ -82,9 +85,14 @@ class LeaderVisitMapping:
 
         Raises:
             RecordRejected: ``field_missing`` (day, authority), ``field_invalid``, ``value_unmapped`` (authority, trait, severity, 销号, centre),
-                ``record_empty`` (neither problem nor instruction).
+                ``record_empty`` (neither problem nor instruction), ``record_too_large``.
         """
-        cells = Cells.of(raw)
+        try:
+            return self._finding(Cells.of(raw))
+        except ValidationError as exc:
+            raise beyond_the_model(exc) from None  # the cause's text holds the cell
+
+    def _finding(self, cells: Cells) -> Finding:
         instruction = told(cells, INSTRUCTION)
         problem = told(cells, PROBLEM) or instruction
         if problem is None:

@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 
+from pydantic import ValidationError
+
 from hub.model.codes import DemandStatus, DemandType, FindingState, InspectionKind, Judgement, ServiceStep
 from hub.model.demand import Demand
 from hub.model.inspection import Finding, Inspection, StepGrade
@@ -29,6 +31,7 @@ from hub.sdk.inspecting import (
     PAIN_POINTS,
     STEPS,
     Centre,
+    beyond_the_model,
     centre_in,
     first,
     flags,
@@ -99,10 +102,14 @@ class ObserverMapping:
 
         Raises:
             RecordRejected: ``field_missing`` (observer, day, type), ``field_invalid``, ``value_unmapped`` (type, observer, centre, step, grade, judgement,
-                pain point, 采纳情况), ``record_empty``.
+                pain point, 采纳情况), ``record_empty``, ``record_too_large``.
         """
-        lines = lines_of(raw)
-        cells = Cells.of(raw)
+        try:
+            return self._said(Cells.of(raw), lines_of(raw))
+        except ValidationError as exc:
+            raise beyond_the_model(exc) from None  # the cause's text holds the cell
+
+    def _said(self, cells: Cells, lines: Sequence[Line] | None) -> Inspection | Finding | Demand:
         if lines is not None:
             return self._walk(cells, self._known(lines))
         if self._type(cells) == "walkthrough" and told(cells, PROBLEM) is not None:
