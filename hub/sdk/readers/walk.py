@@ -3,6 +3,9 @@
 A record that is sent again takes a new update time and leaves the window; everything behind it moves up by one, and
 what stood first on the next page slips onto the page that was read already. The declared total shows it: where it
 shrank, the page before is read once more. The record that left comes back in the next window.
+
+A record that arrives at the end of the list while its end is read is counted by the last answer and listed by none: the end is then
+looked at once more before records are called missing.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ class Walk:
         self._seen = 0
         self._total: int | None = None
         self._before: Records | None = None
+        self._last: NumberedPage | None = None
 
     def pages(self, limit: int | None = None) -> Iterator[NumberedPage]:
         """Every page with records; a page that was read once more comes with its new records alone, under its number.
@@ -50,7 +54,8 @@ class Walk:
             if found.raw:
                 self._guard.admit(number, found)
                 self._seen += len(found.raw)
-                yield NumberedPage(number, found)
+                self._last = NumberedPage(number, found)
+                yield self._last
             if shrank and self._before is not None:
                 yield from self._slipped(number - 1, self._before)
             if not found.raw or self._is_end(found):
@@ -59,6 +64,8 @@ class Walk:
                 return
             self._before = found
             number += 1
+        if self._lacks_some():
+            yield from self._late(number)
         self._check_total(number)
 
     def _is_last_again(self, number: int, found: Records) -> bool:
@@ -97,6 +104,20 @@ class Walk:
         self._total = declared
         return unread
 
+    def _lacks_some(self) -> bool:
+        return self._exact and self._total is not None and self._seen < self._total
+
+    def _late(self, end: int) -> Iterator[NumberedPage]:
+        """What arrived at the end since it was read: on the last page where that one has room, else on the one behind it."""
+        last = self._last
+        if last is not None and len(last.records.raw) < self._page_size:
+            pages = self._slipped(last.number, last.records)
+        else:
+            pages = self._slipped(end, Records([], None))
+        for page in pages:
+            self._seen += len(page.records.raw)
+            yield page
+
     def _slipped(self, number: int, known: Records) -> Iterator[NumberedPage]:
         again = self._fetch(number)
         old = set(known.raw)
@@ -111,7 +132,7 @@ class Walk:
             yield NumberedPage(number, Records(raw, again.total, problems, again.document, again.place))
 
     def _check_total(self, number: int) -> None:
-        if not self._exact or self._total is None or self._seen >= self._total:
+        if not self._lacks_some():
             return
         raise SourceContractError(
             f"{self._source}: the source ended on page {number} after {self._seen} records (expected {self._total}, as it declares); "

@@ -206,6 +206,10 @@ def walked(script, *, exact=True, page_size=3):
         ({1: [("abc", 6), ("bcd", 5)], 2: [("ef", 5)]}, "abcefd", [1, 2, 1]),
         # the one that slipped was the last: page 2 is empty
         ({1: [("abc", 4), ("bcd", 3)], 2: [("", 3)]}, "abcd", [1, 2, 1]),
+        # f arrived on the last page, which had been read: it is read once more
+        ({1: [("abc", 6)], 2: [("de", 6), ("def", 6)], 3: [("", 6)]}, "abcdef", [1, 2, 3, 2]),
+        # d arrived behind a full page, between the list and its count
+        ({1: [("abc", 4)], 2: [("", 4), ("d", 4)]}, "abcd", [1, 2, 2]),
         # nothing was left to slip
         ({1: [("abc", 3)], 2: [("", 2)]}, "abc", [1, 2]),
     ],
