@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
@@ -23,7 +24,12 @@ _MOST_KEPT = 1_000  # pages whose address and last day are remembered; only the 
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the list, as its bytes in `Records.raw` say it."""
+    """One row of the list, as its bytes in `Records.raw` say it.
+
+    Attributes:
+        link: Address of the letter's page: from the host on where it lies on the site itself, so that a site which moves to another host or to
+            https shows the same letters.
+    """
 
     link: str | None = None
     fields: dict[str, str] = {}
@@ -86,10 +92,25 @@ class LetterList:
             label=f"page {number}",
         )
         self._ways.pop(number - _MOST_KEPT, None)
-        raw = [encode(Row(link=row.link, fields=dict(row.fields))) for row in listed.rows]
+        raw = [encode(Row(link=self._on_site(row.link), fields=dict(row.fields))) for row in listed.rows]
         last = self._date(raw, listed, before, place)
         self._ways[number + 1] = (self._next(number, listed), last)
         return Records(raw, listed.total, place=place)
+
+    def address_of(self, row: Row) -> str | None:
+        """The absolute address of a row's letter.
+
+        Raises:
+            SourceContractError: It lies on another host (code ``page_shape``).
+        """
+        return self._reader.url(urljoin(self._reader.base_url, row.link)) if row.link is not None else None
+
+    def _on_site(self, link: str | None) -> str | None:
+        if link is None:
+            return None
+        here, there = urlsplit(self._reader.base_url), urlsplit(link)
+        same = (here.scheme, here.netloc) == (there.scheme, there.netloc)
+        return there._replace(scheme="", netloc="").geturl() or "/" if same else link
 
     def _read(self, body: Body, url: str, number: int) -> tuple[ListedPage, str]:
         page = html_page(body, url, ends=self._source.page_ends)

@@ -97,9 +97,10 @@ class WebPages:
     def checks(self) -> list[Check]:
         """Reads the first page of the list and some of its letters; writes nothing."""
         rows: list[Row] = []
-        lines = [self._line("list", lambda: self._look_at_list(rows))]
+        letters = LetterList(self._source, self._ctx, self._reader)
+        lines = [self._line("list", lambda: self._look_at_list(letters, rows))]
         if rows:
-            lines.append(self._line("letters", lambda: self._look_at_letters(rows)))
+            lines.append(self._line("letters", lambda: self._look_at_letters(letters, rows)))
         return lines
 
     # --- the list ------------------------------------------------------------------------------------------------
@@ -120,7 +121,7 @@ class WebPages:
                 continue
             listed = {**row.fields, **({"day": day.isoformat()} if day is not None else {})}
             try:
-                record, is_open = self._letter(row, listed)
+                record, is_open = self._letter(row, letters, listed)
                 sound += row.link is not None
             except SourceContractError as exc:
                 failed = exc
@@ -137,24 +138,24 @@ class WebPages:
 
     # --- one letter ----------------------------------------------------------------------------------------------
 
-    def _letter(self, row: Row, listed: dict[str, str]) -> tuple[RawRecord, bool]:
+    def _letter(self, row: Row, letters: LetterList, listed: dict[str, str]) -> tuple[RawRecord, bool]:
         """A letter's record, and whether its page may still change.
 
         Raises:
             SourceUnavailable: The site is away, or asks to come back later.
             SourceContractError: This one page cannot be had.
         """
-        if row.link is None:
+        url = letters.address_of(row)
+        if url is None or row.link is None:
             return self._mapping.landed(listed), False
-        url = row.link
         told = self._reader.read(
             "GET",
-            self._reader.url(url),
+            url,
             lambda body: self._read(body, url),
             headers={"Accept": "text/html,*/*"},
             label="letter",
         )
-        fields = {**listed, **told, "link": url}
+        fields = {**listed, **told, "link": row.link}
         return self._mapping.landed(fields), self._mapping.is_open(fields)
 
     def _read(self, body: Body, url: str) -> dict[str, str]:
@@ -177,18 +178,18 @@ class WebPages:
 
     # --- looking -------------------------------------------------------------------------------------------------
 
-    def _look_at_list(self, rows: list[Row]) -> str:
-        found = LetterList(self._source, self._ctx, self._reader).first()
+    def _look_at_list(self, letters: LetterList, rows: list[Row]) -> str:
+        found = letters.first()
         rows += [read_row(one) for one in found.raw]
         linked = sum(row.link is not None for row in rows)
         told = "no total" if found.total is None else f"a total of {found.total}"
         return f"{len(rows)} letters, {linked} of them with a page of their own, and {told}"
 
-    def _look_at_letters(self, rows: list[Row]) -> str:
+    def _look_at_letters(self, letters: LetterList, rows: list[Row]) -> str:
         codes: list[str] = []
         looked_at = [row for row in rows if row.link is not None][:CHECKED_LETTERS]
         for row in looked_at:
-            record, _ = self._letter(row, dict(row.fields))
+            record, _ = self._letter(row, letters, dict(row.fields))
             try:
                 if record.problem is not None:
                     codes.append(record.problem.code)

@@ -20,7 +20,7 @@ SETTINGS = MailboxSettings.model_validate(
 )
 USUAL = {
     "number": "XJ2026000012",
-    "link": "https://www.county.example/xjxd/letter?id=12",
+    "link": "/xjxd/letter?id=12",
     "title": "不动产窗口多次要求补材料",
     "type": "投诉",
     "time": "2026-11-03 09:12",

@@ -193,6 +193,21 @@ def test_a_page_that_changes_without_a_letter_changing_is_the_same_record(site, 
     assert first == second
 
 
+def test_a_site_that_moves_to_another_address_shows_the_same_letters(clock):
+    site, moved = Site(), Site()
+    site.pages = {"/list.html": listed(row("A1")), "/A1.html": letter("A1")}
+    moved.pages = dict(site.pages)
+    with site.served():
+        reader = site.reader(clock)
+        (first,) = reader.run().records
+    with moved.served():
+        after = moved.reader(clock)
+        after.position = reader.position
+        assert after.run().records == []
+        after.position = None
+        assert after.run().records == [first]
+
+
 def old(count: int, clock: ManualClock, days: int) -> list[str]:
     return [row(f"B{at}", f"{clock.now() - timedelta(days=days + at):%Y-%m-%d}") for at in range(count)]
 
