@@ -79,6 +79,7 @@ class Walk:
             clock,
             poll_days,
         )
+        self._channels = {site.channel for site in sites.values()}
         self._held: dict[str, list[Happening]] = defaultdict(list)
         self._batch = 0
         self._pool = ThreadPoolExecutor(AT_ONCE)
@@ -108,7 +109,7 @@ class Walk:
             yield one
 
     def _hold(self, one: Happening) -> None:
-        if one.channel in self._sites:
+        if one.channel in self._channels:
             self._held[one.channel].append(one)
             self.year.generated[one.channel] += 1
             if isinstance(one, Voice):
@@ -117,9 +118,14 @@ class Walk:
     def _poll(self, *, with_sheets: bool) -> None:
         self._batch += 1
         asked = [channel for channel in self._sites if with_sheets or channel not in SHEETS]
-        for channel in asked:
+        # Two sites may hear one channel; each takes what is said to it.
+        held = {
+            channel: self._held.pop(channel, []) for channel in {self._sites[one].channel for one in asked}
+        }
+        for instance in asked:
+            site = self._sites[instance]
             with self.year.timed("serve"):
-                self._sites[channel].arrive(self._held.pop(channel, []), number=self._batch, again=False)
+                site.arrive(held[site.channel], number=self._batch, again=False)
         # Side by side, as `hub serve` does: while one waits for PostgreSQL or a source, another works.
         for channel, reports in zip(asked, self._pool.map(self._collect, asked), strict=True):
             self.year.counts[channel] = sum((report.records for report in reports), self.year.counts[channel])
@@ -143,13 +149,13 @@ def document(sites: dict[str, Site], home: Path, url: str) -> dict[str, Any]:
         "county": {"name": "示例县", "region": "411521", "contact": "0376-0000000"},
         "stop_list": list(SHARED_PHONES),
         "channels": {
-            channel: {
-                "channel": channel,
+            instance: {
+                "channel": site.channel,
                 "owner": site.owner,
                 "every_s": 3_600,
                 "settings": dict(site.settings()),
             }
-            for channel, site in sites.items()
+            for instance, site in sites.items()
         },
     }
 

@@ -139,7 +139,7 @@ class SimulatedCounty:
         self.stop()
 
     def next_batch(self) -> dict[str, int]:
-        """Lets the next batch arrive now; channel -> how many of its records are new or changed."""
+        """Lets the next batch arrive now; instance -> how many of its records are new or changed."""
         number = len(self._memory["batches"])
         now = self._clock.now()
         # Remembered first: what a killed process wrote into a folder is not written a second time.
@@ -150,8 +150,8 @@ class SimulatedCounty:
     def _arrive(self, number: int, moment: datetime, *, again: bool) -> dict[str, int]:
         batch = self._batches.batch(number, moment)
         return {
-            channel: site.arrive(batch.of(channel), number=number, again=again)
-            for channel, site in self.sites.items()
+            instance: site.arrive(batch.of(site.channel), number=number, again=again)
+            for instance, site in self.sites.items()
         }
 
     def document(self) -> dict[str, Any]:
@@ -206,13 +206,13 @@ class SimulatedCounty:
             # Numbers that many people leave name nobody.
             "stop_list": list(SHARED_PHONES),
             "channels": {
-                channel: {
-                    "channel": channel,
+                instance: {
+                    "channel": site.channel,
                     "owner": site.owner,
                     "every_s": 5,
                     "settings": dict(site.settings()),
                 }
-                for channel, site in self.sites.items()
+                for instance, site in self.sites.items()
             },
         }
         head = "# Written by `hub demo`; the addresses change with every start.\n"

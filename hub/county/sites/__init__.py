@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 
 from hub.county.sites.site import Ground, Site
 
-# Channel -> the class of its site; a module is read only when its site is to stand.
+# Instance in the county's hub -> the class of its site; a module is read only when its site is to stand.
 SITES = {
     "app": "app:AppSite",
     "eagle_eye": "eagle_eye:EagleEyeSite",
@@ -16,33 +16,42 @@ SITES = {
     "inspection": "sheets:InspectionSite",
     "leader_visit": "sheets:LeaderVisitSite",
     "mailbox": "mailbox:MailboxSite",
+    "mailbox_web": "letters:LettersSite",
     "observer": "sheets:ObserverSite",
     "portal": "portal:PortalSite",
     "presubmission_window": "sheets:PresubmissionSite",
     "unresolved_window": "sheets:UnresolvedSite",
 }
 
-__all__ = ["SITES", "Ground", "Site", "build", "installed", "secrets_of"]
+# Of instances that are called otherwise than their channel.
+_CHANNELS = {"mailbox_web": "mailbox"}
+
+__all__ = ["SITES", "Ground", "Site", "build", "channel_of", "installed", "secrets_of"]
 
 
 def installed() -> tuple[str, ...]:
-    """The channels that have a site here and whose plugin is installed, in alphabetical order; loads no plugin."""
+    """The instances that have a site here and whose channel's plugin is installed, in alphabetical order; loads no plugin."""
     found = {entry.name for entry in entry_points(group="hub.plugins")}
-    return tuple(sorted(found & set(SITES)))
+    return tuple(sorted(instance for instance in SITES if channel_of(instance) in found))
 
 
-def site_class(channel: str) -> type[Site]:
-    """The class of that channel's site."""
-    module, _, name = SITES[channel].partition(":")
+def channel_of(instance: str) -> str:
+    """Whose source an instance is."""
+    return _CHANNELS.get(instance, instance)
+
+
+def site_class(instance: str) -> type[Site]:
+    """The class of that instance's site."""
+    module, _, name = SITES[instance].partition(":")
     found: type[Site] = getattr(import_module(f"{__name__}.{module}"), name)
     return found
 
 
-def build(channel: str, ground: Ground) -> Site:
-    """The site of that channel, not yet started."""
-    return site_class(channel)(ground)
+def build(instance: str, ground: Ground) -> Site:
+    """The site of that instance, not yet started."""
+    return site_class(instance)(ground)
 
 
-def secrets_of(channels: Collection[str]) -> tuple[str, ...]:
-    """Names of the secrets that these channels' sites share with the hub."""
-    return tuple(name for channel in channels for name in site_class(channel).secrets)
+def secrets_of(instances: Collection[str]) -> tuple[str, ...]:
+    """Names of the secrets that these instances' sites share with the hub."""
+    return tuple(name for instance in instances for name in site_class(instance).secrets)

@@ -7,6 +7,7 @@ from typing import Any
 
 from hub.county.imap_server import ImapServer
 from hub.county.render import mailbox
+from hub.county.render.letters import by_web
 from hub.county.sites.site import Ground, Site
 from hub.county.world.voices import Happening, Voice
 
@@ -14,7 +15,7 @@ PASSWORD = "mailbox_password"
 
 
 class MailboxSite(Site):
-    """Serves the voices as mails."""
+    """Serves the voices as mails, but for those that `hub.county.sites.letters` shows."""
 
     channel = "mailbox"
     owner = "处置办理股室"
@@ -35,16 +36,19 @@ class MailboxSite(Site):
     def settings(self) -> Mapping[str, Any]:
         """See `Site.settings`."""
         return {
-            "host": self.server.host,
-            "port": self.server.port,
-            "security": "plain",
-            "user": mailbox.TO,
-            "password_secret": PASSWORD,
+            "source": {
+                "kind": "imap",
+                "host": self.server.host,
+                "port": self.server.port,
+                "security": "plain",
+                "user": mailbox.TO,
+                "password_secret": PASSWORD,
+            }
         }
 
     def arrive(self, happenings: Sequence[Happening], *, number: int, again: bool) -> int:
         """See `Site.arrive`."""
-        voices = [one for one in happenings if isinstance(one, Voice)]
+        voices = [one for one in happenings if isinstance(one, Voice) and not by_web(one)]
         for voice in voices:
             self.server.append(mailbox.TO, mailbox.mail(voice), voice.changed_at)
         return len(voices)

@@ -30,7 +30,7 @@ class Site(ABC):
     """One channel's source.
 
     Attributes:
-        channel: Whose source it is; the county's hub knows it under the same name.
+        channel: Whose source it is; the county's hub knows it under the name that `hub.county.sites.SITES` gives it.
         owner: Who keeps it in the county.
         secrets: Names of the secrets that it shares with the hub.
     """
