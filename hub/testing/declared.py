@@ -9,10 +9,13 @@ from __future__ import annotations
 import copy
 import json
 import types
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
+from urllib.parse import urlencode
 
 import pytest
 
@@ -206,6 +209,29 @@ def _is_object(content: bytes) -> bool:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class FollowedPage(ListPage):
+    """A page that tells what is behind it; None at the end."""
+
+    behind: str | None = None
+
+
+class Way(NamedTuple):
+    """What a cursor of such a source holds: the number of its page, and the rank of the record before it."""
+
+    number: int
+    after: str | None = None
+
+    def written(self) -> str:
+        """Opaque to whoever follows it, with the characters that an address must escape."""
+        return b64encode(json.dumps(self).encode()).decode()
+
+    @classmethod
+    def read(cls, cursor: str | None) -> Way:
+        """What such a cursor says; the first page where there is none."""
+        return cls(*json.loads(b64decode(cursor))) if cursor else cls(1)
+
+
 class DeclaredPages(ListSource):
     """How the source that a file describes answers when it is well.
 
@@ -255,24 +281,66 @@ class DeclaredPages(ListSource):
     def at_page(self, request: Request, number: int) -> Request:
         """See `ListSource.at_page`."""
         paging = self._reader.paging
-        told = (number - 1) * self._size(request) if paging.style == "offset" else number - 1 + paging.first
+        if paging.is_followed:
+            told: object = Way(number).written()
+        else:
+            told = (
+                (number - 1) * self._size(request) if paging.style == "offset" else number - 1 + paging.first
+            )
         return Request(request.path, {**request.query, paging.number: str(told)}, request.headers)
 
     def _size(self, request: Request) -> int:
-        return int(request.query.get(self._reader.paging.size, self._reader.paging.page_size))
+        paging = self._reader.paging
+        # A source that takes no wish has a size of its own.
+        return int(request.query.get(paging.size, paging.page_size)) if paging.size else PAGE_SIZE
 
     def page(self, request: Request, records: Sequence[Fields], *, newest_first: bool) -> ListPage:
         """See `ListSource.page`."""
         paging, size = self._reader.paging, self._size(request)
-        told = int(request.query.get(paging.number, 0))
-        number = told // size + 1 if paging.style == "offset" else told - paging.first + 1
         found = [one for one in records if self._is_asked_for(one, request)]
         if self._reader.until is None:
             found.sort(key=lambda one: str(one.get(self.key, "")))  # what the file's query must ask for
         if newest_first:
             found.reverse()
         total = len(found) if self._reader.total is not None else None
+        if paging.is_followed:
+            return self._followed(request, found, total, size, newest_first=newest_first)
+        told = int(request.query.get(paging.number, 0))
+        number = told // size + 1 if paging.style == "offset" else told - paging.first + 1
         return ListPage(found[(number - 1) * size : number * size], total, number, size)
+
+    def _followed(
+        self, request: Request, found: list[Fields], total: int | None, size: int, *, newest_first: bool
+    ) -> ListPage:
+        """A page behind the record that the cursor names, wherever that record stands by now."""
+        way = Way.read(request.query.get(self._reader.paging.number))
+        if way.after is None:
+            start = (way.number - 1) * size
+        else:
+            passed = [
+                self._rank(one) >= way.after if newest_first else self._rank(one) <= way.after
+                for one in found
+            ]
+            start = sum(passed)
+        records = found[start : start + size]
+        behind = None
+        if start + size < len(found):
+            behind = Way(way.number + 1, self._rank(records[-1])).written()
+        if behind is not None and self._reader.paging.style == "next":
+            behind = "?" + urlencode({**request.query, self._reader.paging.number: behind})
+        return FollowedPage(records, total, way.number, size, behind)
+
+    def _rank(self, record: Fields) -> str:
+        number = str(record.get(self.key, ""))
+        return number if self._reader.until is None else f"{record[self.position]} {number}"
+
+    def headers(self, page: ListPage) -> Mapping[str, str]:
+        """See `ListSource.headers`."""
+        paging = self._reader.paging
+        behind = page.behind if isinstance(page, FollowedPage) else None
+        if behind is None or paging.style != "next" or paging.next is not None:
+            return {}
+        return {"Link": f'<?first>; rel="first", <{behind}>; title="further"; rel="last next"'}
 
     def _is_asked_for(self, record: Fields, request: Request) -> bool:
         written_at = str(record[self.position])
@@ -282,7 +350,10 @@ class DeclaredPages(ListSource):
                 continue
             moment = self._moment(written_at)
             if moment is None:
-                return after  # what is no time sorts behind every time
+                # What is no time sorts behind every time.
+                if after:
+                    continue
+                return False
             asked = _asked(param, border)
             if moment < asked if after else moment > asked:
                 return False
@@ -309,6 +380,10 @@ class DeclaredPages(ListSource):
             _put(document, dotted(self._reader.total), page.total)
         if self._reader.envelope is not None:
             _put(document, dotted(self._reader.envelope.code), self._reader.envelope.ok[0])
+        if isinstance(page, FollowedPage) and self._reader.paging.next is not None:
+            _put(document, steps(self._reader.paging.next), page.behind)
+            if self._reader.paging.more is not None:
+                _put(document, steps(self._reader.paging.more), page.behind is not None)
         return json.dumps(document, ensure_ascii=False)
 
     def _whole(self, record: Fields) -> dict[str, Any]:

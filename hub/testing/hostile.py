@@ -142,6 +142,10 @@ class ListSource(ABC):
     def render(self, page: ListPage) -> str:
         """The body of a good answer; every value as it stands in the records, unknown fields too."""
 
+    def headers(self, page: ListPage) -> Mapping[str, str]:
+        """Further headers of a good answer, such as ``Link``."""
+        return {}
+
     @abstractmethod
     def refusal(self) -> str:
         """The body by which the source says in HTTP 200 that it cannot now."""
@@ -295,7 +299,7 @@ class HostileSource:
                 return Answer(LOGIN_PAGE, content_type="text/html;charset=UTF-8")
             page = self._spoilt(request, self._page(request))
             answer = self._spoilt_answer(page)
-            if page.number == 1 and self._once("moves"):
+            if page.number == 1 and page.records and self._once("moves"):
                 self._move_records(page)
             return answer
 
@@ -369,7 +373,9 @@ class HostileSource:
 
     def _spoilt_answer(self, page: ListPage) -> Answer:
         text = self.source.render(page)
-        answer = Answer(text.encode(), content_type=self.source.content_type)
+        answer = Answer(
+            text.encode(), content_type=self.source.content_type, headers=self.source.headers(page)
+        )
         if page.number == 2:
             answer = self._spoilt_second(answer)
         match self.misbehaviour:

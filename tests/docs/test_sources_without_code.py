@@ -9,6 +9,7 @@ from hub.plugins import load_plugins
 from hub.sdk.declarative.channel import channel_of
 from hub.sdk.declarative.files import shipped_names
 from hub.sdk.declarative.read import read_source
+from hub.sdk.declarative.readers import HttpJson
 from hub.settings import HubSettings
 from tests.docs.pages import Terminal, blocks, headings, steps, text_of
 
@@ -50,6 +51,18 @@ def test_every_piece_of_hub_yaml_on_the_page_is_one_that_the_hub_accepts(tmp_pat
             accepted.append(configured.channel)
 
     assert accepted == ["notes", "singer"]
+
+
+@PAGES
+def test_every_way_from_page_to_page_on_the_page_is_one_that_a_file_may_name(page):
+    shown = [yaml.safe_load(block.body) for block in blocks(page) if block.info == "yaml reader"]
+    readers = [HttpJson.model_validate(one) for one in shown]
+
+    assert [(one.paging.style, one.walk is not None) for one in readers] == [
+        ("cursor", False),
+        ("next", False),
+        ("page", True),
+    ]
 
 
 @PAGES

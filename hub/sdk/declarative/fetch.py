@@ -51,6 +51,9 @@ class Fetcher(ABC):
     def stream(document: SourceDocument) -> Stream:
         """The stream that the document's records come in."""
         rule = document.stream
+        if getattr(document.reader, "walk", None) is not None:
+            # Its position is the end of the last piece that was read whole, whatever order a piece comes in.
+            return Stream(rule.name, PositionKind.OPAQUE, Order.ASCENDING, rule.overlap_s, rule.max_skew_s)
         kind = PositionKind.TIME if document.record.position is not None else PositionKind.OPAQUE
         return Stream(rule.name, kind, Order.UNORDERED, rule.overlap_s, rule.max_skew_s)
 

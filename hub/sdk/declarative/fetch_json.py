@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar, cast
 
 from pydantic import Field, field_validator
@@ -13,9 +13,20 @@ from hub.errors import Code, HubError, SourceContractError
 from hub.sdk.channel import Check, CheckReport, Page, RawRecord, Stream, Window
 from hub.sdk.declarative.contents import Content, JsonContent
 from hub.sdk.declarative.fetch import CHECKED_RECORDS, DeclaredSettings, Fetcher, Land, readable
-from hub.sdk.declarative.readers import EnvelopeRule, HttpJson, TimeParam
+from hub.sdk.declarative.follow import Answered, Follower
+from hub.sdk.declarative.readers import EnvelopeRule, HttpJson, Paging, TimeParam
+from hub.sdk.declarative.walk_days import walked
 from hub.sdk.readers.auth_policy import HttpAuth, NoAuth, auth_of
-from hub.sdk.readers.http import Auth, Envelope, HttpReader, Records, paged
+from hub.sdk.readers.http import (
+    Auth,
+    Body,
+    Envelope,
+    HttpReader,
+    PageGuard,
+    Records,
+    json_records,
+    paged,
+)
 from hub.sdk.readers.policy import HttpPolicy
 from hub.sdk.readers.walk import Walk
 from hub.sdk.readers.wire import Call
@@ -33,6 +44,7 @@ class HttpSettings(DeclaredSettings):
         headers: Likewise; never a secret.
         page_size: In place of the file's.
         time_form: In place of the file's form of ``since`` and ``until``, for a server that has its own.
+        walk_start: In place of the first day of the file's ``walk``.
         auth: How the hub proves who asks.
         http: Times, tries, sizes, rate, TLS.
     """
@@ -43,6 +55,7 @@ class HttpSettings(DeclaredSettings):
     headers: dict[str, str] = Field(default_factory=dict)
     page_size: int | None = Field(default=None, ge=1, le=10_000)
     time_form: str | None = Field(default=None, min_length=1, max_length=60)
+    walk_start: date | None = None
     auth: HttpAuth = NoAuth()
     http: HttpPolicy = HttpPolicy()
 
@@ -91,38 +104,84 @@ class HttpFetcher(Fetcher):
         return size
 
     def pages(self, stream: Stream, window: Window, land: Land) -> Iterator[Page]:
-        """Every record of the window; see `hub.sdk.declarative.readers` for the two ways of bounding it."""
-        if self._rule.paging.style == "none":
-            found = self.fetch(1, window.since, window.until if self._rule.until else None)
-            yield Page(self._landed(found, land), declared_total=found.total)
-            self._refuse_loss(len(found.raw), found.total, window)
+        """Every record of the window; see `hub.sdk.declarative.readers` for the ways of bounding it."""
+        if self._rule.walk is not None:
+            yield from walked(self, stream, window, land)
         elif self._rule.until is not None:
-            yield from self._bounded(stream, window, land)
+            yield from self.bounded(window.since, window.until, land, limit=window.limit)
+            if self._rule.paging.style != "none":
+                yield from self.ahead(stream, window, land)
+        elif self._rule.paging.style == "none" or self._rule.paging.is_followed:
+            yield from self.bounded(window.since, None, land, limit=window.limit)
         else:
             yield from self._unbounded(window, land)
 
-    def _bounded(self, stream: Stream, window: Window, land: Land) -> Iterator[Page]:
+    def bounded(
+        self, since: datetime | None, until: datetime | None, land: Land, *, limit: int | None = None
+    ) -> Iterator[Page]:
+        """Every record between two moments, both included, page by page."""
+        paging = self._rule.paging
+        if paging.style == "none":
+            found = self.fetch(1, since, until)
+            yield Page(self._landed(found, land), declared_total=found.total)
+            self._refuse_loss(len(found.raw), found.total, limit)
+            return
+        if paging.is_followed:
+            yield from self._followed(since, until, land, limit)
+            return
         walk = Walk(
-            lambda number: self.fetch(number, window.since, window.until),
+            lambda number: self.fetch(number, since, until),
             source=self.ctx.instance,
             page_size=self._page_size,
             exact=self._rule.total_is == "exact",
         )
-        number = 0
-        for page in walk.pages(window.limit):
-            number = page.number
-            yield Page(self._landed(page.records, land), number=number, declared_total=page.records.total)
-        if window.limit is None and self.ctx.clock.now() - window.until < _LIVE:
-            # No window that ends now would ever show what is dated ahead, or not dated at all: it is asked for once, and set aside.
-            after = window.until + timedelta(seconds=stream.max_skew_s)
-            ahead = [
-                record
-                for record in self._landed(self.fetch(1, after + timedelta(seconds=1), None), land)
-                if record.problem is not None
-                or (record.position_at is not None and record.position_at > after)
-            ]
-            if ahead:
-                yield Page(ahead, number=number + 1)
+        for page in walk.pages(limit):
+            yield Page(
+                self._landed(page.records, land), number=page.number, declared_total=page.records.total
+            )
+
+    def ahead(self, stream: Stream, window: Window, land: Land) -> Iterator[Page]:
+        """What no window that ends now would ever show: dated ahead, or not dated at all. It is asked for once, and set aside."""
+        if window.limit is not None or self.ctx.clock.now() - window.until >= _LIVE:
+            return
+        after = window.until + timedelta(seconds=stream.max_skew_s)
+        found = [
+            record
+            for record in self._landed(self.fetch(1, after + timedelta(seconds=1), None), land)
+            if record.problem is not None or (record.position_at is not None and record.position_at > after)
+        ]
+        if found:
+            yield Page(found, number=1)
+
+    def _followed(
+        self, since: datetime | None, until: datetime | None, land: Land, limit: int | None
+    ) -> Iterator[Page]:
+        paging: Paging = self._rule.paging
+        follower = Follower(
+            paging, source=self.ctx.instance, page_size=self._page_size if paging.size else None
+        )
+        guard = PageGuard(self.ctx.instance, most_pages=paging.most_pages)
+        path, params = self._path, self._params(1, since, until, self._page_size)
+        seen, number, total = 0, 1, None
+        while True:
+            answered = self._answered(path, params, f"page {number}")
+            found = answered.records
+            guard.admit(number, found)
+            total = found.total if found.total is not None else total
+            seen += len(found.raw)
+            if found.raw:
+                yield Page(self._landed(found, land), number=number, declared_total=found.total)
+            if limit is not None and seen >= limit:
+                return
+            behind = follower.behind(answered, number)
+            if behind is None:
+                break
+            if paging.style == "next":
+                path, params = behind, {}
+            else:
+                params = {**params, paging.number: behind}
+            number += 1
+        self._refuse_loss(seen, total, limit)
 
     def _unbounded(self, window: Window, land: Land) -> Iterator[Page]:
         declared: list[int] = []
@@ -136,10 +195,10 @@ class HttpFetcher(Fetcher):
         for page in paged(fetch, source=self.ctx.instance, log=self.ctx.log, limit=window.limit):
             seen += len(page.records.raw)
             yield Page(self._landed(page.records, land), number=page.number)
-        self._refuse_loss(seen, declared[-1] if declared else None, window)
+        self._refuse_loss(seen, declared[-1] if declared else None, window.limit)
 
-    def _refuse_loss(self, seen: int, total: int | None, window: Window) -> None:
-        if window.limit is None and self._rule.total_is == "exact" and total is not None and seen < total:
+    def _refuse_loss(self, seen: int, total: int | None, limit: int | None) -> None:
+        if limit is None and self._rule.total_is == "exact" and total is not None and seen < total:
             raise SourceContractError(
                 f"{self.ctx.instance}: the list ended after {seen} records (expected {total}, as it declares); what came is kept and the "
                 "window is read again: ask the source's keeper, or say total_is: hint in the file",
@@ -150,21 +209,35 @@ class HttpFetcher(Fetcher):
         self, number: int, since: datetime | None, until: datetime | None, size: int | None = None
     ) -> Records:
         """One page of what lies between two moments, both included."""
+        params = self._params(number, since, until, size or self._page_size)
+        return self._records(self._path, params, f"page {number}")
+
+    @property
+    def _path(self) -> str:
+        path: str = self.settings.path if self.settings.path is not None else self._rule.path
+        return path
+
+    def _params(
+        self, number: int, since: datetime | None, until: datetime | None, size: int
+    ) -> dict[str, object]:
         rule = self._rule
-        size = size or self._page_size
+        paging: Paging = rule.paging
         params: dict[str, object] = {**rule.query, **self.settings.query}
-        if rule.paging.style != "none":
-            params[rule.paging.size] = size
-            params[rule.paging.number] = (
-                (number - 1) * size if rule.paging.style == "offset" else number - 1 + rule.paging.first
+        if paging.style != "none" and paging.size is not None:
+            params[paging.size] = size
+        if paging.style in ("page", "offset"):
+            params[paging.number] = (
+                (number - 1) * size if paging.style == "offset" else number - 1 + paging.first
             )
         for param, moment in ((rule.since, since), (rule.until, until)):
             if param is not None and moment is not None:
                 params[param.name] = self._written(param, moment)
-        path = self.settings.path if self.settings.path is not None else rule.path
-        return self._records(path, params, f"page {number}")
+        return params
 
     def _records(self, path: str, params: dict[str, object], label: str) -> Records:
+        return self._answered(path, params, label).records
+
+    def _answered(self, path: str, params: dict[str, object], label: str) -> Answered:
         raise NotImplementedError
 
     def _written(self, param: TimeParam, moment: datetime) -> str:
@@ -201,16 +274,16 @@ class JsonFetcher(HttpFetcher):
         """See `Fetcher.open_record`."""
         return JsonContent(raw.body)
 
-    def _records(self, path: str, params: dict[str, object], label: str) -> Records:
+    def _answered(self, path: str, params: dict[str, object], label: str) -> Answered:
         rule = cast(HttpJson, self._rule)
-        return self.reader.records(
-            path,
-            params=params,
-            at=dotted(rule.records),
-            total_at=dotted(rule.total) if rule.total is not None else None,
-            envelope=envelope_of(rule.envelope),
-            label=label,
-        )
+        at, envelope = dotted(rule.records), envelope_of(rule.envelope)
+        total_at = dotted(rule.total) if rule.total is not None else None
+
+        def read(body: Body) -> Answered:
+            found = json_records(body, path=at, total_path=total_at, envelope=envelope)
+            return Answered(found, self.reader.url(path), body.headers.get("link", ""))
+
+        return self.reader.read("GET", path, read, params=params, label=label, repeatable=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -43,22 +44,70 @@ class TimeParam(Strict):
     form: Short = "%Y-%m-%d %H:%M:%S"
 
 
+Followed = Annotated[
+    str, StringConstraints(max_length=200, pattern=r"^(/[^/\s]+)+$|^[^./\s][^.\s]*(\.[^.\s]+)*$")
+]
+"""Where something stands in an answer: names with full stops between them, or a JSON pointer of names."""
+
+
 class Paging(Strict):
     """How one page after another is asked for.
 
     Attributes:
-        style: ``page``: by number. ``offset``: by the number of records before it. ``none``: the answer is all there is.
-        number: Parameter of the page's number, or of the offset.
-        size: Parameter of the number of records asked for.
+        style: ``page``: by number. ``offset``: by the number of records before it. ``cursor``: by what the page before gave for it. ``next``: at the
+            address that the page before gave for it. ``none``: the answer is all there is.
+        number: Parameter of the page's number, of the offset, or of the cursor.
+        size: Parameter of the number of records asked for; null where the source takes none.
         page_size: That number.
         first: Number of the first page.
+        next: Where an answer holds the cursor or the address of the page behind it; without it, with ``next``, the header ``Link`` with
+            ``rel="next"`` (RFC 8288). Null and an empty text are the end.
+        more: Where an answer says whether there is more, beside ``next``.
+        absent_ends: Leaving ``next`` out is the end, also behind a full page; otherwise that is an error, for the source may call it otherwise now.
+        most_pages: More in one window are an error.
     """
 
-    style: Literal["page", "offset", "none"] = "page"
+    style: Literal["page", "offset", "cursor", "next", "none"] = "page"
     number: Param = "page"
-    size: Param = "page_size"
+    size: Param | None = "page_size"
     page_size: int = Field(default=100, ge=1, le=10_000)
     first: int = Field(default=1, ge=0, le=1)
+    next: Followed | None = None
+    more: Followed | None = None
+    absent_ends: bool = False
+    most_pages: int = Field(default=10_000, ge=1, le=100_000)
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether a page tells how the next one is asked for."""
+        return self.style in ("cursor", "next")
+
+    @model_validator(mode="after")
+    def _fits_its_style(self) -> Self:
+        if self.style == "cursor" and self.next is None:
+            raise ValueError("a cursor stands somewhere in the answer: say where, in next")
+        if not self.is_followed and (self.next is not None or self.more is not None or self.absent_ends):
+            raise ValueError(
+                f"next, more and absent_ends belong to the styles cursor and next, not to {self.style}"
+            )
+        if self.size is None and self.style in ("page", "offset"):
+            raise ValueError(f"pages by {self.style} need the parameter of their size: say it in size")
+        return self
+
+
+class DayWalk(Strict):
+    """Reads a long time in pieces, each with its pages, and remembers the pieces that are done.
+
+    For a source that refuses long spans, or whose whole list takes longer than one run: a run that is cut off goes on with the piece that it was
+    at. Each run begins ``stream.overlap_s`` before the end of what was read.
+
+    Attributes:
+        days: Length of a piece.
+        start: The first day, in the source's zone; hub.yaml may say another (``walk_start``).
+    """
+
+    days: int = Field(default=7, ge=1, le=366)
+    start: date
 
 
 class _Http(Strict):
@@ -73,6 +122,7 @@ class _Http(Strict):
         until: How the source is asked for no more than stands there now. With it a record that is sent again may leave the window while it is
             read, which is seen by the total; without it the source must sort by a number that does not change.
         total_is: ``exact``: fewer records than the source declares is an error; ``hint``: for a total that counts more than is listed.
+        walk: See `DayWalk`; needs ``since`` and ``until``.
     """
 
     path: str = Field(default="", max_length=300)
@@ -82,6 +132,7 @@ class _Http(Strict):
     since: TimeParam | None = None
     until: TimeParam | None = None
     total_is: Literal["exact", "hint"] = "exact"
+    walk: DayWalk | None = None
 
     has_paths: ClassVar[bool] = True
 
@@ -90,6 +141,10 @@ class _Http(Strict):
         if self.until is not None and self.since is None:
             raise ValueError(
                 "until is given without since: a source that cannot be asked for what is new needs neither"
+            )
+        if self.walk is not None and self.until is None:
+            raise ValueError(
+                "walk is given without until: a source that is read in pieces is asked for both of their ends"
             )
         return self
 
@@ -141,6 +196,14 @@ class HttpXml(_Http):
     records: Path = Field(min_length=1)
     total: Path | None = None
     envelope: EnvelopeRule | None = None
+
+    @model_validator(mode="after")
+    def _is_not_followed(self) -> Self:
+        if self.paging.is_followed:
+            raise ValueError(
+                f"paging by {self.paging.style} is read from JSON alone: write page, offset or none"
+            )
+        return self
 
 
 class Sheet(Strict):

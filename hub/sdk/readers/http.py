@@ -251,10 +251,10 @@ class HttpReader:
         """
         if "://" not in path[:10] and not path.startswith("//"):
             return f"{self.base_url}/{path.lstrip('/')}" if path else self.base_url
-        if _origin(path) != _origin(self.base_url):
+        if _origin(path) not in {_origin(self.base_url), *map(_origin, self.policy.link_origins)}:
             raise SourceContractError(
-                f"{self.ctx.instance}: a link leads to {urlsplit(path).hostname} (expected {urlsplit(self.base_url).hostname}); "
-                "it is not followed: configure a channel for that host if it is meant",
+                f"{self.ctx.instance}: a link leads to {_shown_origin(path)} (expected {_shown_origin(self.base_url)}); "
+                "it is not followed: name its address in http.link_origins if it is meant, for the login is shown there too",
                 code=Code.PAGE_SHAPE,
             )
         return path
@@ -523,8 +523,17 @@ def _checked(base_url: str, instance: str) -> str:
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return "", None, None  # no address at all, and so nobody's
+
+
+def _shown_origin(url: str) -> str:
+    """Scheme, host and port of an address; nothing that stands behind them."""
+    scheme, host, port = _origin(url)
+    return f"{scheme}://{host}:{port}" if host else "no address"
 
 
 def _pairs(params: Params) -> Iterator[tuple[str, str]]:

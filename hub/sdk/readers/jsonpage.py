@@ -222,6 +222,31 @@ class _Reading:
         raise SourceContractError(f"{self.body.place}: {found}; {todo}", code=code, body=self.body.content)
 
 
+ABSENT = object()
+"""What `member_at` gives for a member that is not there."""
+
+
+def member_at(document: bytes, path: Path) -> Any:
+    """What stands at ``path`` of a page (`Records.document`), read; `ABSENT` where nothing does.
+
+    Names only: what stands in a list is not reached. A page in which some records are no strict JSON is read all the same; a value that cannot be read is
+    `ABSENT`.
+    """
+    try:
+        found = _walk(document, path)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        try:
+            found = _descend(document, path)
+        except _Unbalanced:
+            return ABSENT
+    if found is None:
+        return ABSENT
+    try:
+        return msgspec.json.decode(found)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return ABSENT
+
+
 # --- the fast way: one decoder made for the paths ---------------------------------------------------------------
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from hub._version import __version__
 
@@ -34,6 +34,8 @@ class HttpPolicy(BaseModel):
         client_key: PEM file with its key; None where it stands in ``client_cert``.
         redirects: ``none``: an error. ``same_host``: followed by GET within the host, never to a login page, never
             from https to http.
+        link_origins: Other addresses (``https://host`` or ``https://host:port``) to which the source's links to its next page may lead; the
+            login is shown there too.
         user_agent: What the hub calls itself.
     """
 
@@ -53,6 +55,7 @@ class HttpPolicy(BaseModel):
     client_cert: str | None = None
     client_key: str | None = None
     redirects: Literal["none", "same_host"] = "none"
+    link_origins: tuple[Annotated[str, StringConstraints(pattern=r"^https?://[^/?#@\s]+$")], ...] = ()
     user_agent: str = f"weisu-hub/{__version__}"
 
     @model_validator(mode="after")
