@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -25,7 +26,6 @@ from hub.sdk.readers.http import (
     PageGuard,
     Records,
     json_records,
-    paged,
 )
 from hub.sdk.readers.policy import HttpPolicy
 from hub.sdk.readers.walk import Walk
@@ -111,10 +111,8 @@ class HttpFetcher(Fetcher):
             yield from self.bounded(window.since, window.until, land, limit=window.limit)
             if self._rule.paging.style != "none":
                 yield from self.ahead(stream, window, land)
-        elif self._rule.paging.style == "none" or self._rule.paging.is_followed:
-            yield from self.bounded(window.since, None, land, limit=window.limit)
         else:
-            yield from self._unbounded(window, land)
+            yield from self.bounded(window.since, None, land, limit=window.limit)
 
     def bounded(
         self, since: datetime | None, until: datetime | None, land: Land, *, limit: int | None = None
@@ -183,20 +181,6 @@ class HttpFetcher(Fetcher):
             number += 1
         self._refuse_loss(seen, total, limit)
 
-    def _unbounded(self, window: Window, land: Land) -> Iterator[Page]:
-        declared: list[int] = []
-        seen = 0
-
-        def fetch(number: int) -> Records:
-            found = self.fetch(number, window.since, None)
-            declared.extend([] if found.total is None else [found.total])
-            return found
-
-        for page in paged(fetch, source=self.ctx.instance, log=self.ctx.log, limit=window.limit):
-            seen += len(page.records.raw)
-            yield Page(self._landed(page.records, land), number=page.number)
-        self._refuse_loss(seen, declared[-1] if declared else None, window.limit)
-
     def _refuse_loss(self, seen: int, total: int | None, limit: int | None) -> None:
         if limit is None and self._rule.total_is == "exact" and total is not None and seen < total:
             raise SourceContractError(
@@ -237,8 +221,9 @@ class HttpFetcher(Fetcher):
     def _records(self, path: str, params: dict[str, object], label: str) -> Records:
         return self._answered(path, params, label).records
 
+    @abstractmethod
     def _answered(self, path: str, params: dict[str, object], label: str) -> Answered:
-        raise NotImplementedError
+        """The records of one request, and what came with them."""
 
     def _written(self, param: TimeParam, moment: datetime) -> str:
         return written(self.settings.time_form or param.form, moment, self.ctx.zone)
