@@ -30,7 +30,7 @@ from sqlalchemy import text
 
 from hub.builtin import plugin as builtin
 from hub.clock import COUNTY_ZONE, ManualClock
-from hub.county.sites import Ground, Site, build, installed, secrets_of
+from hub.county.sites import Ground, Site, build, channel_of, installed, secrets_of
 from hub.county.world.events import SHARED_PHONES
 from hub.county.world.planted import PlantedEvent
 from hub.county.world.voices import Happening, Voice
@@ -244,7 +244,8 @@ def main() -> int:
             "channels": {
                 name: {
                     **counts.model_dump(),
-                    "sent": year.generated[name],
+                    # What was said to its channel: the two sources of the mailbox share it.
+                    "sent": year.generated[channel_of(name)],
                     "planted_bad": world.planted.bad.get(name, 0),
                 }
                 for name, counts in sorted(year.counts.items())
