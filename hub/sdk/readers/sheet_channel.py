@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from pydantic import Field
 
@@ -23,21 +23,25 @@ from hub.sdk.channel import (
 from hub.sdk.context import ChannelContext
 from hub.sdk.readers.files import FilesReader
 from hub.sdk.readers.files_open import open_store
-from hub.sdk.readers.files_policy import FileSource, FilesPolicy
+from hub.sdk.readers.files_policy import FilesPolicy
+from hub.sdk.readers.forms_policy import HttpForms, SheetSource
 from hub.sdk.readers.sheet import SheetPlan, SheetRecords
+
+if TYPE_CHECKING:
+    from hub.sdk.readers.forms_http import FormsReader
 
 
 class SheetSettings(ChannelSettings):
     """What every channel of sheets is told.
 
     Attributes:
-        source: Where files are dropped: ``{kind: folder, path: …}`` or ``{kind: sftp, …}``.
+        source: Where files are dropped: ``{kind: folder, path: …}`` or ``{kind: sftp, …}``; or where forms are asked for: ``{kind: http, …}``.
         files: When a file is ready, and what becomes of it.
         sheets: Pattern of the names of the worksheets to read, such as ``2026*``; none for every visible one that has the header.
         columns: More names that the county's sheets give to a column, by the channel's own: ``{联系电话: [座机, 手机]}``.
     """
 
-    source: FileSource
+    source: SheetSource
     files: FilesPolicy = FilesPolicy()
     sheets: str | None = None
     columns: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -59,9 +63,14 @@ class SheetChannel(Channel[SettingsT]):
     def __init__(self, settings: SettingsT, ctx: ChannelContext) -> None:
         super().__init__(settings, ctx)
         self._plan = self._with_settings(self.plan())
-        store = open_store(settings.source, settings.files, ctx)
+        self._reader: FilesReader | FormsReader
+        if isinstance(settings.source, HttpForms):
+            from hub.sdk.readers.forms_http import FormsReader
+
+            self._reader = FormsReader(settings.source, ctx, self._plan, self.normalize)
+            return
         self._reader = FilesReader(
-            store,
+            open_store(settings.source, settings.files, ctx),
             settings.files,
             ctx,
             lambda content, name: SheetRecords(content, self._plan, self.normalize, (name,)),
@@ -73,7 +82,7 @@ class SheetChannel(Channel[SettingsT]):
         """The columns, the rows' numbers and the rows that carry no demand; ``sheets`` and more aliases come from the settings."""
 
     def pages(self, stream: Stream, window: Window) -> Iterator[Page]:
-        """The rows of every file that is ready; see `hub.sdk.readers.files`."""
+        """The rows of every file that is ready, or of every form; see `hub.sdk.readers.files` and `hub.sdk.readers.forms_http`."""
         return self._reader.pages(window)
 
     def check(self) -> CheckReport:
