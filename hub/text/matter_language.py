@@ -1,0 +1,121 @@
+"""What the grouping of matters knows about single words: the lists of ``data/matter.toml`` and the dictionary of rjieba."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import NamedTuple
+
+_HAN = re.compile(r"[\u4e00-\u9fff]+\Z")
+_SPOKEN = re.compile(r"[\u4e00-\u9fffA-Za-z0-9]+\Z")
+# Count, date or relate: a pair of characters with one of them is no part of a name.
+_NEVER_NAMED = frozenset(
+    "年月日时元个多么每着了过后前起来去太越这那还将要不为只我你他她它们有无是的在和与及或也都就很更最被把让使向对于从到至给跟同等应可能会所该此其各某另"
+)
+
+
+class Language(NamedTuple):
+    """The lists of ``data/matter.toml``, ready for use; ``version`` stands in what is made with them."""
+
+    version: str
+    stop: frozenset[str]
+    common: frozenset[str]
+    terms: re.Pattern[str]
+    term_pairs: frozenset[str]
+    endings: Mapping[str, tuple[str, ...]]
+    no_names: frozenset[str]
+    openings: tuple[re.Pattern[str], ...]
+    closings: tuple[re.Pattern[str], ...]
+
+
+class Kind(NamedTuple):
+    """What is known of a word without its text.
+
+    Attributes:
+        is_spoken: It has letters, digits or Chinese characters only.
+        is_known: The dictionary has it.
+        is_stop: It says nothing of a matter.
+        is_open: No dictionary has it, or it is a single character: part of a name, perhaps.
+        says: The words that it adds to a text: itself, and shorter ones within it.
+        names: The pairs of characters that it adds to a text's names.
+        ending: How a place's name ends with it; None when none does.
+    """
+
+    is_spoken: bool
+    is_known: bool
+    is_stop: bool
+    is_open: bool
+    says: tuple[str, ...]
+    names: tuple[str, ...]
+    ending: str | None
+
+
+@cache
+def language() -> Language:
+    """The hub's own lists; read once, when the first text is compared."""
+    lists = tomllib.loads((files("hub.text") / "data" / "matter.toml").read_text("utf-8"))
+    terms = sorted(lists["terms"].split(), key=lambda term: (-len(term), term))
+    return Language(
+        version=lists["version"],
+        stop=frozenset(lists["stop"].split()),
+        common=frozenset(lists["common"].split()),
+        terms=re.compile("|".join(map(re.escape, terms))),
+        term_pairs=frozenset(pair for term in terms for pair in pairs(term)),
+        endings=_by_last(lists["place_endings"]),
+        no_names=frozenset(lists["no_names"].split()),
+        openings=tuple(re.compile(pattern) for pattern in lists["openings"]),
+        closings=tuple(re.compile(pattern) for pattern in lists["closings"]),
+    )
+
+
+def _by_last(endings: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The endings by their last character, longer ones first."""
+    by_last: dict[str, tuple[str, ...]] = {}
+    for ending in sorted(endings, key=lambda one: (-len(one), one)):
+        by_last[ending[-1]] = (*by_last.get(ending[-1], ()), ending)
+    return by_last
+
+
+# Texts bring ever new words: bounded, so that a long-lived process does not grow with them.
+@lru_cache(maxsize=65_536)
+def kind_of(word: str) -> Kind:
+    """What is known of a word."""
+    lists = language()
+    if not _SPOKEN.match(word):
+        return Kind(False, False, False, False, (), (), None)
+    known, stopped, han = is_known(word), word in lists.stop, _HAN.match(word) is not None
+    is_open = han and not stopped and (not known or len(word) == 1)
+    says: tuple[str, ...] = ()
+    if not stopped and len(word) > 1 and (known or not han) and not word.isdigit():
+        says = (word.lower(), *_within(word, lists)) if known and len(word) > 2 else (word.lower(),)
+    names = tuple(pair for pair in pairs(word) if may_name(pair)) if is_open else ()
+    ending = next((one for one in lists.endings.get(word[-1], ()) if word.endswith(one)), None)
+    return Kind(True, known, stopped, is_open, says, names, ending)
+
+
+def is_known(word: str) -> bool:
+    """Whether the dictionary has the word."""
+    import rjieba  # the dictionary takes 45 MB: only who compares texts pays for it
+
+    return bool(rjieba.has_word(word))
+
+
+def _within(word: str, lists: Language) -> tuple[str, ...]:
+    """Shorter words within a longer one: 垃圾 in 垃圾站, so that both speak of the same."""
+    halves = (word[at : at + 2] for at in range(0, len(word) - 1, 2))
+    return tuple(half for half in halves if half not in lists.stop and is_known(half))
+
+
+def pairs(word: str) -> Iterator[str]:
+    """Each two characters that stand beside each other."""
+    return (word[at : at + 2] for at in range(len(word) - 1))
+
+
+def may_name(pair: str) -> bool:
+    """Whether a pair of characters may be part of a name: none that counts, dates or relates, and of no term."""
+    if pair[0] in _NEVER_NAMED or pair[-1] in _NEVER_NAMED or pair in language().term_pairs:
+        return False
+    return _HAN.match(pair) is not None

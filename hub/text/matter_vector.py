@@ -1,0 +1,304 @@
+"""Texts as frozen vectors: what each word weighs is settled when the text arrives, and never again.
+
+A word weighs by how often the text says it (title three times the body) and by how few other texts say it. How many do
+is counted in a `WordModel`, frozen under a version: a vector names the version that it was made under, so what was
+decided with it can be decided again, whatever has been counted since. Before a county has counted anything, the words
+that most complaints share (``data/matter.toml``) are taken to stand in one text of twenty, all others in none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+
+from hub.errors import Code, HubError
+from hub.text.matter_language import language
+from hub.text.matter_words import LINES, Words, read_words
+
+TITLE_WEIGHT = 3
+MOST_FEATURES = 64
+MOST_COUNTED = 200_000
+_PRIOR_TEXTS = 200
+_FIRST_MODEL = 200
+_PRIOR_COMMON = 10
+_COMMON_TEXTS = 60
+_COMMON_SHARE = 0.02
+NAME = "#"  # before a pair of characters, so that it is no word
+_FORM = 1
+_MOST_SHARED = 12
+_LEAST_WHOLE = 0.1  # pairs that somebody calls one matter begin at 0.16; below, nothing more is compared
+_NAMES_ENOUGH = (3, 6)
+_WORDS_ENOUGH = (3, 8)
+_OF_A_TEXT = 4
+_LINE_COUNTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class WordModel:
+    """How many texts say each word, frozen.
+
+    Attributes:
+        version: Names the counts; a digest of them when made by `WordCounts.frozen`.
+        texts: How many texts were counted.
+        counts: Texts a feature; a feature that is missing was in none, or in too few to be kept.
+    """
+
+    version: str
+    texts: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def is_common(self, feature: str) -> bool:
+        """Whether so many texts say it that it names nothing: a town of the county, a phrase that no dictionary has."""
+        return self.counts.get(feature, 0) > max(_COMMON_TEXTS, _COMMON_SHARE * self.texts)
+
+    def weight(self, feature: str) -> float:
+        """How much one mention weighs: above 8 for a word that nobody else says, 2 for one in every fourth text."""
+        prior = _PRIOR_COMMON if feature in language().common else 0
+        return math.log((self.texts + _PRIOR_TEXTS) / (self.counts.get(feature, 0) + prior + 0.5)) + 0.05
+
+    def to_bytes(self) -> bytes:
+        """The model as JSON, the same bytes for the same counts."""
+        return orjson.dumps(
+            {"form": _FORM, "version": self.version, "texts": self.texts, "counts": dict(self.counts)},
+            option=orjson.OPT_SORT_KEYS,
+        )
+
+    @classmethod
+    def from_bytes(cls, kept: bytes) -> WordModel:
+        """The model that `to_bytes` wrote.
+
+        Raises:
+            HubError: It is no such JSON (code ``value_unstorable``).
+        """
+        read = _read(kept, "word model")
+        try:
+            counts = {str(word): int(texts) for word, texts in read["counts"].items()}
+            return cls(str(read["version"]), int(read["texts"]), counts)
+        except (KeyError, TypeError, ValueError, AttributeError) as exc:
+            raise _unreadable("word model") from exc
+
+
+class WordCounts:
+    """Counts in how many texts each feature stands, in bounded memory; `frozen` gives the model for the next version.
+
+    Past 200,000 features those that stand in one text only are let go: what is missing weighs as what is rare.
+    """
+
+    def __init__(self, model: WordModel | None = None) -> None:
+        self.texts = model.texts if model else 0
+        self._counts: Counter[str] = Counter(model.counts if model else {})
+
+    def add(self, words: Words) -> None:
+        """Counts one text."""
+        self.texts += 1
+        self._counts.update(set(_mentions(words)))
+        if len(self._counts) > MOST_COUNTED:
+            self._prune()
+
+    def is_due(self, model: WordModel) -> bool:
+        """Whether so much has been counted since the model that a new version is worth making: half as much again."""
+        return self.texts >= max(_FIRST_MODEL, model.texts * 1.5)
+
+    def frozen(self) -> WordModel:
+        """What has been counted so far, under a version that is a digest of it; features of one text are left out."""
+        counts = {word: texts for word, texts in sorted(self._counts.items()) if texts > 1}
+        digest = hashlib.sha256(orjson.dumps([language().version, self.texts, counts])).hexdigest()
+        return WordModel(f"{self.texts}-{digest[:12]}", self.texts, counts)
+
+    def _prune(self) -> None:
+        least = 1
+        while len(self._counts) > MOST_COUNTED // 2:
+            self._counts = Counter({word: n for word, n in self._counts.items() if n > least})
+            least += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """A text as it is compared.
+
+    Attributes:
+        model: Version of the word model that weighed it.
+        weights: Feature to weight, heaviest first, of unit length together, at most 64. A feature is a word, or ``#`` and
+            a pair of characters of a name.
+        title: Words of the title, names apart.
+        place_words: Words that are part of the name of a place in this text.
+        places: Names before the endings of places, the title's first.
+        title_places: How many of them are the title's.
+        regions: Names of regions.
+    """
+
+    model: str
+    weights: Mapping[str, float]
+    title: frozenset[str] = frozenset()
+    place_words: frozenset[str] = frozenset()
+    places: tuple[str, ...] = ()
+    title_places: int = 0
+    regions: tuple[str, ...] = ()
+
+    def heaviest(self, most: int) -> tuple[tuple[str, float], ...]:
+        """The features that say most, with their weights."""
+        return tuple(self.weights.items())[:most]
+
+    def to_bytes(self) -> bytes:
+        """The vector as JSON, the same bytes for the same vector."""
+        return orjson.dumps(
+            {
+                "form": _FORM,
+                "model": self.model,
+                "weights": list(self.weights.items()),
+                "title": sorted(self.title),
+                "place_words": sorted(self.place_words),
+                "places": self.places,
+                "title_places": self.title_places,
+                "regions": self.regions,
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, kept: bytes) -> Vector:
+        """The vector that `to_bytes` wrote.
+
+        Raises:
+            HubError: It is no such JSON (code ``value_unstorable``).
+        """
+        read = _read(kept, "vector")
+        try:
+            weights = {str(feature): float(weight) for feature, weight in read["weights"]}
+            return cls(
+                str(read["model"]),
+                weights,
+                frozenset(read["title"]),
+                frozenset(read["place_words"]),
+                tuple(read["places"]),
+                int(read["title_places"]),
+                tuple(read["regions"]),
+            )
+        except (KeyError, TypeError, ValueError) as exc:
+            raise _unreadable("vector") from exc
+
+
+class Likeness(NamedTuple):
+    """How alike two texts are, each figure between 0 and 1.
+
+    Attributes:
+        names: How many features of names they share, of six, or of the shorter text's where it has fewer (four at least).
+        words: How many other words they share, of eight, or of the shorter text's where it has fewer (five at least).
+        about: How much of what one title speaks of, names apart, the other text speaks of too; the mean of both ways.
+        whole: Cosine over all features.
+        shared: The features that both have with what each adds to ``whole``, the most first; twelve at most.
+    """
+
+    names: float
+    words: float
+    about: float
+    whole: float
+    shared: tuple[tuple[str, float], ...]
+
+
+def score(one: Vector, other: Vector) -> Likeness:
+    """How alike two texts are; the order of the two makes no difference.
+
+    Texts with a cosine below 0.1 are not alike at all. Shared features are counted rather than weighed: a real name has many pairs of characters, and a chance agreement one
+    or two. The cosine alone puts "the same problem elsewhere" as high as a matter told twice in other words.
+    """
+    kept = other.weights
+    both = one.weights.keys() & kept.keys()
+    shared = [(feature, one.weights[feature] * kept[feature]) for feature in both]
+    whole = min(1.0, math.fsum(product for _, product in shared))
+    if whole < _LEAST_WHOLE:
+        return NOT_ALIKE
+    shared.sort(key=lambda both: (-both[1], both[0]))
+    in_names = one.place_words | other.place_words
+    names, words = _counted((feature for feature, _ in shared), in_names)
+    one_names, one_words = _counted(one.weights, in_names)
+    other_names, other_words = _counted(kept, in_names)
+    return Likeness(
+        _share(names, min(one_names, other_names), *_NAMES_ENOUGH),
+        _share(words, min(one_words, other_words), *_WORDS_ENOUGH),
+        (_about(one, other, in_names) + _about(other, one, in_names)) / 2,
+        whole,
+        tuple((feature, round(product, 5)) for feature, product in shared[:_MOST_SHARED]),
+    )
+
+
+def _counted(features: Iterable[str], in_names: frozenset[str]) -> tuple[int, int]:
+    """How many of the features are of names, and how many other words; the number of a line is a whole name."""
+    names = words = 0
+    for feature in features:
+        if feature[0] == NAME:
+            names += _LINE_COUNTS if feature[1].isdigit() and feature.endswith(LINES) else 1
+        elif feature in in_names:
+            names += 1
+        else:
+            words += 1
+    return names, words
+
+
+def _share(found: int, possible: int, least: int, most: int) -> float:
+    """What was found, of what would be enough: a quarter of what the shorter text has to share, within bounds."""
+    return min(1.0, found / max(least, min(possible / _OF_A_TEXT, most)))
+
+
+def _about(one: Vector, other: Vector, in_names: frozenset[str]) -> float:
+    said = [
+        (feature in other.weights, one.weights[feature]) for feature in one.title if feature not in in_names
+    ]
+    total = math.fsum(weight for _, weight in said)
+    return math.fsum(weight for too, weight in said if too) / total if total else 0.0
+
+
+NOT_ALIKE = Likeness(0.0, 0.0, 0.0, 0.0, ())
+
+
+def vector(title: str, body: str, model: WordModel) -> Vector:
+    """The vector of a text under a model; the same for the same text and model, and bounded for any text."""
+    return weigh(read_words(title, body), model)
+
+
+def weigh(words: Words, model: WordModel) -> Vector:
+    """The vector of a text that has been read."""
+    weighed = [
+        (feature, (1 + math.log(said)) * model.weight(feature))
+        for feature, said in _mentions(words).items()
+        if feature[0] != NAME or not model.is_common(feature)
+    ]
+    weighed.sort(key=lambda one: (-one[1], one[0]))
+    del weighed[MOST_FEATURES:]
+    length = math.sqrt(math.fsum(weight * weight for _, weight in weighed)) or 1.0
+    weights = {feature: round(weight / length, 5) for feature, weight in weighed}
+    in_names = frozenset(word for word in words.place_words if word in weights and not model.is_common(word))
+    title = frozenset(words.title) & weights.keys()
+    return Vector(model.version, weights, title, in_names, words.places, words.title_places, words.regions)
+
+
+def _mentions(words: Words) -> dict[str, int]:
+    said: Counter[str] = Counter(words.body)
+    for word in words.title:
+        said[word] += TITLE_WEIGHT
+    for at, pair in enumerate(words.names):
+        said[NAME + pair] += TITLE_WEIGHT if at < words.title_names else 1
+    return {feature: times for feature, times in said.items() if feature not in language().stop}
+
+
+def _read(kept: bytes, what: str) -> dict[str, Any]:
+    try:
+        read = orjson.loads(kept)
+    except ValueError as exc:
+        raise _unreadable(what) from exc
+    if not isinstance(read, dict) or read.get("form") != _FORM:
+        raise _unreadable(what)
+    return read
+
+
+def _unreadable(what: str) -> HubError:
+    return HubError(
+        f"matter: a stored {what} cannot be read (expected the JSON of form {_FORM} that this version writes); "
+        "it was written by a newer version or changed by hand: make it anew from the text",
+        code=Code.VALUE_UNSTORABLE,
+    )
