@@ -78,7 +78,7 @@ class Thresholds:
     nearest: int = 2
     words: int = 16
     postings: int = 64
-    candidates: int = 24
+    candidates: int = 16
 
 
 class Near(NamedTuple):
@@ -147,11 +147,10 @@ def decide(vector: Vector, place: Place, candidates: Iterable[Member], threshold
         if places_apart(place, member.place):
             elsewhere.add(member.matter_id)
         elif (likeness := score(vector, member.vector)) is not NOT_ALIKE:
-            nearness = near(vector, place, member.vector, member.place, likeness)
+            resolved, named = one_place(place, member.place), bool(one_name(vector, member.vector))
+            nearness = Nearness.SAME if resolved else near(vector, member.vector, likeness, named=named)
             if nearness is not Nearness.DIFFERENT:
-                resolved = one_place(place, member.place)
-                named = resolved or bool(one_name(vector, member.vector))
-                strength = _strength(likeness, nearness, named=named)
+                strength = _strength(likeness, nearness, named=resolved or named)
                 found = Near(member.demand_id, member.matter_id, nearness, strength, resolved, likeness)
                 by_matter[member.matter_id].append(found)
     best: Decision | None = None
@@ -165,7 +164,7 @@ def decide(vector: Vector, place: Place, candidates: Iterable[Member], threshold
 
 
 def _strength(likeness: Likeness, nearness: Nearness, *, named: bool) -> float:
-    """How strongly two texts speak of one matter; the names carry half of it, and where there are none the words must."""
+    """How strongly two texts speak of one matter: by names and problem together, where no name says so by the words alone."""
     names, words, about, whole, _ = likeness
     alike = min(1.0, whole / _WHOLE_ENOUGH)
     if nearness is Nearness.UNKNOWN:

@@ -35,18 +35,20 @@ _NAMED = 0.5
 _HARDLY_NAMED = 0.25
 
 
-def near(one: Vector, place: Place, other: Vector, other_place: Place, likeness: Likeness) -> Nearness:
-    """Whether two demands are at one place: by the gazetteer, else by region, else by the names in their texts."""
-    if places_apart(place, other_place):
-        return Nearness.DIFFERENT
-    if one_place(place, other_place):
-        return Nearness.SAME
+def near(one: Vector, other: Vector, likeness: Likeness, *, named: bool) -> Nearness:
+    """Whether two texts are of one place, by the regions, lines and names in them.
+
+    Args:
+        one: A text.
+        other: Another; the order makes no difference.
+        likeness: Of the two.
+        named: Whether `one_name` finds a place that both name.
+    """
     if regions_apart(one.regions, other.regions):
         return Nearness.DIFFERENT
     title, other_title = one.places[: one.title_places], other.places[: other.title_places]
     if _lines_apart(title, other_title):
         return Nearness.DIFFERENT
-    named = one_name(one, other)
     if likeness.names >= (_HARDLY_NAMED if named else _NAMED):
         return Nearness.SAME
     if title and other_title and likeness.names < _HARDLY_NAMED and not _any_akin(title, other_title):
