@@ -107,7 +107,7 @@ class WordCounts:
 
     def frozen(self) -> WordModel:
         """What has been counted so far, under a version that is a digest of it; features of one text are left out."""
-        counts = {word: texts for word, texts in sorted(self._counts.items()) if texts > 1}
+        counts = dict(sorted((word, texts) for word, texts in self._counts.items() if texts > 1))
         digest = hashlib.sha256(orjson.dumps([language().version, self.texts, counts])).hexdigest()
         return WordModel(f"{self.texts}-{digest[:12]}", self.texts, counts)
 
