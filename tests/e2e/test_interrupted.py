@@ -62,7 +62,7 @@ def ready_hub(county: SimulatedCounty, server: PrivateServer, tmp_path: Path, na
     document |= {"home": str(tmp_path / name), "database_url": url}
     document["channels"]["portal"] |= {"deferred": True}
     document["channels"]["portal"]["settings"]["page_size"] = 7
-    document["channels"]["mailbox"]["settings"]["batch"] = 4
+    document["channels"]["mailbox"]["settings"]["source"]["batch"] = 4
     document["channels"]["hotline"]["settings"]["source"]["page_size"] = 15
     document["channels"]["eagle_eye"]["settings"]["source"]["page_size"] = 20
     # Several hubs look at one county: each finds the files where they were dropped.

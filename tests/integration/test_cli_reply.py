@@ -19,6 +19,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Reply]:
         return ReplyReceipt("退件" not in reply.text, reference=f"HF{len(found)}", detail="")
 
     monkeypatch.setattr(PortalChannel, "reply", take)
+    monkeypatch.setattr(PortalChannel, "takes_replies", lambda self: True)
     return found
 
 

@@ -261,3 +261,16 @@ def test_a_record_that_is_gone_needs_to_say_no_more():
 def test_a_text_longer_than_a_demand_may_be_is_set_aside_as_too_large():
     assert code(channel(), words="排" * 1_200_000) is Code.RECORD_TOO_LARGE
     assert len(said(channel(title={"path": "t"}), t="题" * 3_000).title) == 2_000
+
+
+def test_an_answer_of_the_platform_is_read_with_who_gave_it_and_when():
+    rules = {
+        "text": {"path": "answer"},
+        "organisation": {"path": "by"},
+        "replied_at": {"path": "answered", "parse": "time"},
+    }
+    one = channel(public_reply=rules)
+    answered = said(one, answer="<p>已修好</p>", by="城管局", answered="2026-11-03 09:30:00").public_reply
+    assert (answered.text, answered.organisation) == ("已修好", "城管局")
+    assert answered.replied_at == datetime(2026, 11, 3, 1, 30, tzinfo=UTC)
+    assert said(one, answer="", by="城管局").public_reply is None

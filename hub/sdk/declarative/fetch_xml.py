@@ -10,8 +10,8 @@ from hub.errors import Code, RecordRejected
 from hub.sdk.channel import RawRecord
 from hub.sdk.declarative.contents import Content, invalid, steps
 from hub.sdk.declarative.fetch_json import HttpFetcher, dotted, envelope_of
+from hub.sdk.declarative.follow import Answered
 from hub.sdk.declarative.readers import HttpXml
-from hub.sdk.readers.http import Records
 from hub.sdk.readers.xml import Refused, parse_xml, text_of, xml_records
 
 MEDIA_TYPE = "application/xml"
@@ -81,9 +81,9 @@ class XmlFetcher(HttpFetcher):
         """See `Fetcher.open_record`."""
         return XmlContent(raw.body)
 
-    def _records(self, path: str, params: dict[str, object], label: str) -> Records:
+    def _answered(self, path: str, params: dict[str, object], label: str) -> Answered:
         rule = cast(HttpXml, self._rule)
-        return self.reader.read(
+        found = self.reader.read(
             "GET",
             path,
             lambda body: xml_records(
@@ -96,3 +96,4 @@ class XmlFetcher(HttpFetcher):
             headers={"Accept": "application/xml, text/xml, */*;q=0.5"},
             label=label,
         )
+        return Answered(found, self.reader.url(path))

@@ -25,6 +25,7 @@ from hub.sdk.declarative.rules import (
     FieldRules,
     FlagRule,
     NumberRule,
+    PublicReplyRules,
     RecordRules,
     ReporterRules,
     Sourced,
@@ -44,7 +45,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_EPOCH_S = 253_402_300_799  # the year 9999
 PHONE_IMPRECISE = "PHONE_IMPRECISE"
 _TELEPHONES = frozenset(("phone", "caller_phone"))
-_AS_HTML = frozenset(("title", "content", "expected"))
+_AS_HTML = frozenset(("title", "content", "expected", "public_reply.text"))
 
 
 class Rules(Protocol):
@@ -79,6 +80,7 @@ class RecordMapping:
         self._deleted = _flag(record.deleted) if record.deleted is not None else None
         self._fields = _fields(document.fields, zone)
         self._reporter = _reporter(document.fields.reporter)
+        self._public_reply = _fields(document.fields.public_reply, zone)
         self._labels = [_text(rule, "labels") for rule in document.fields.labels]
         self._attachments = [_text(rule, "attachments") for rule in document.fields.attachments]
 
@@ -128,6 +130,7 @@ class RecordMapping:
                 _missing(name)
         given["title"] = given.get("title", "")[:MAX_TITLE]
         given["reporter"], given["quality"] = self._reporter_of(content)
+        given["public_reply"] = self._reply_of(content)
         given["labels"] = tuple(value for read in self._labels if (value := read(content)))
         given["attachments"] = tuple(
             _attachment(value) for read in self._attachments if (value := read(content))
@@ -153,6 +156,13 @@ class RecordMapping:
             if value is not None:
                 found[name] = value
         return found, tuple(dict.fromkeys(flags))
+
+    def _reply_of(self, content: Content) -> dict[str, Any] | None:
+        """What the platform answered; None where it has answered nothing."""
+        found = {
+            name: value for name, read in self._public_reply.items() if (value := read(content)) is not None
+        }
+        return found if found.get("text") else None
 
     def _says_anything(self, content: Content) -> bool:
         with suppress(RecordRejected):
@@ -232,7 +242,7 @@ def _attachment(address: str) -> Attachment:
 # --- fields -----------------------------------------------------------------------------------------------------
 
 
-def _fields(rules: FieldRules, zone: tzinfo) -> Mapping[str, Read]:
+def _fields(rules: FieldRules | PublicReplyRules, zone: tzinfo) -> Mapping[str, Read]:
     found: dict[str, Read] = {}
     for name in type(rules).model_fields:
         rule = getattr(rules, name)
@@ -240,7 +250,7 @@ def _fields(rules: FieldRules, zone: tzinfo) -> Mapping[str, Read]:
             named = _code(rule, name, None)
             found[name] = lambda content, named=named: _urgency(named(content))  # type: ignore[misc]
         elif isinstance(rule, TextRule):
-            found[name] = _text(rule, name)
+            found[name] = _text(rule, name if isinstance(rules, FieldRules) else f"public_reply.{name}")
         elif isinstance(rule, TimeRule):
             found[name] = _time(rule, zone)
         elif isinstance(rule, NumberRule):

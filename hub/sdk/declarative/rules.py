@@ -302,6 +302,14 @@ class ReporterRules(Strict):
     address: TextRule | None = None
 
 
+class PublicReplyRules(Strict):
+    """What the demand's own platform answered the citizen, for everybody to read; there is none where ``text`` holds nothing."""
+
+    text: TextRule | None = None
+    organisation: TextRule | None = None
+    replied_at: TimeRule | None = None
+
+
 class FieldRules(Strict):
     """What each field of a demand is read from; fields are those of `hub.model.demand.Demand`.
 
@@ -316,6 +324,7 @@ class FieldRules(Strict):
     type_source_text: TextRule | None = None
     title: TextRule | None = None
     reporter: ReporterRules = ReporterRules()
+    public_reply: PublicReplyRules = PublicReplyRules()
     anonymity: CodeRule[Anonymity] | None = None
     status: CodeRule[DemandStatus] | None = None
     urgency: CodeRule[UrgencyName] | None = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from hub.model.codes import Watch
 from hub.model.demand import Demand
@@ -20,10 +21,12 @@ from hub.sdk import (
     Window,
 )
 from hub.sdk.readers.mail import MailReader
-from hub_channel_mailbox.letters import LETTER_TYPE, PAGE_TYPE, LetterMapping
 from hub_channel_mailbox.mapping import MailboxMapping
-from hub_channel_mailbox.settings import ImapSource, MailboxSettings
-from hub_channel_mailbox.web_pages import LETTERS, WebPages
+from hub_channel_mailbox.settings import LETTERS, ImapSource, MailboxSettings
+from hub_channel_mailbox.web_names import LETTER_TYPE, PAGE_TYPE
+
+if TYPE_CHECKING:
+    from hub_channel_mailbox.letters import LetterMapping
 
 MAILS = Stream("mails", PositionKind.MAIL, Order.ASCENDING)
 
@@ -65,14 +68,23 @@ class MailboxChannel(Channel[MailboxSettings]):
         super().__init__(settings, ctx)
         # Whatever the source is now, what was kept of another one before can be read again.
         self._mails = MailboxMapping(settings, ctx.zone)
-        self._letters = LetterMapping(settings, ctx.zone)
-        self._source: Source = (
-            Folder(settings.source, ctx)
-            if isinstance(settings.source, ImapSource)
-            else WebPages(settings.source, ctx, self._letters)
-        )
+        self._source = self._source_of(settings)
         # The class names every stream; a configured mailbox has that of its source.
         self.streams = self._source.streams  # type: ignore[misc]
+
+    @cached_property
+    def _letters(self) -> LetterMapping:
+        # A mailbox of mails reads no HTML: the parser is imported for those that have pages.
+        from hub_channel_mailbox.letters import LetterMapping
+
+        return LetterMapping(self.settings, self.ctx.zone)
+
+    def _source_of(self, settings: MailboxSettings) -> Source:
+        if isinstance(settings.source, ImapSource):
+            return Folder(settings.source, self.ctx)
+        from hub_channel_mailbox.web_pages import WebPages
+
+        return WebPages(settings.source, self.ctx, self._letters)
 
     def check(self) -> CheckReport:
         """Connection, login, folder and one page; or the list and some letters. Changes nothing."""

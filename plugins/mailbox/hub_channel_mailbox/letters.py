@@ -25,10 +25,17 @@ from hub.sdk.readers.html_labels import Labelled
 from hub.sdk.values import beyond_the_model, blank_to_none, mapped
 from hub_channel_mailbox.mapping import MAX_CONTENT, MAX_TITLE, TITLE_FROM_CONTENT, TYPE_TAGS
 from hub_channel_mailbox.settings import MailboxSettings, WebPagesSource
-from hub_channel_mailbox.web_names import DISPATCHED, FIELDS, LETTER, SETTLED, STATUSES, TEXTS
+from hub_channel_mailbox.web_names import (
+    DISPATCHED,
+    FIELDS,
+    LETTER,
+    LETTER_TYPE,
+    PAGE_TYPE,
+    SETTLED,
+    STATUSES,
+    TEXTS,
+)
 
-LETTER_TYPE = "application/json"
-PAGE_TYPE = "text/html"  # a page that could not even be read was set aside as it came
 MAX_KEY = 128
 DAY_ONLY = "DAY_ONLY"
 ROW_ONLY = "ROW_ONLY"

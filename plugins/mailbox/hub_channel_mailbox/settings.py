@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from hub.model.codes import Anonymity, DemandStatus, DemandType
-from hub.sdk import ChannelSettings
+from hub.sdk import ChannelSettings, Order, PositionKind, Stream
 from hub.sdk.readers.html_policy import ListLayout, Pattern, Place, XPathText
 from hub.sdk.readers.mail import MailSource, Security
 from hub.sdk.readers.mail_connect import is_loopback
@@ -21,6 +21,8 @@ Domain = Annotated[
     str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$")
 ]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=12)]
+
+LETTERS = Stream("letters", PositionKind.OPAQUE, Order.ASCENDING)
 
 
 class _Strict(BaseModel):

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from hub.model.codes import DemandStatus
 
+LETTER_TYPE = "application/json"
+PAGE_TYPE = "text/html"  # a page that could not even be read was set aside as it came
+
 # Columns of the list: the heading of the column.
 ROW: Mapping[str, tuple[str, ...]] = {
     "number": ("信件编号", "编号", "信件编码", "流水号", "序列号"),

@@ -10,29 +10,26 @@ from hub.sdk import (
     Check,
     Code,
     ConfigError,
-    Order,
     Page,
-    PositionKind,
     RawRecord,
     RecordProblem,
     RecordRejected,
     SourceContractError,
     SourceUnavailable,
-    Stream,
     Window,
 )
 from hub.sdk.readers.html import html_page, not_the_page
-from hub_channel_mailbox.letters import LETTER_TYPE, PAGE_TYPE, LetterMapping
+from hub_channel_mailbox.letters import LetterMapping
 from hub_channel_mailbox.seen import Seen
-from hub_channel_mailbox.settings import WebPagesSource
+from hub_channel_mailbox.settings import LETTERS, WebPagesSource
 from hub_channel_mailbox.web_list import LetterList, Row, read_row
+from hub_channel_mailbox.web_names import LETTER_TYPE, PAGE_TYPE
 
 if TYPE_CHECKING:
     from hub.sdk.readers.body import Body
     from hub.sdk.readers.http import HttpReader
 
 # The position tells which letters were read: it may move with every page, whatever their order.
-LETTERS = Stream("letters", PositionKind.OPAQUE, Order.ASCENDING)
 CHECKED_LETTERS = 3
 
 

@@ -13,8 +13,7 @@ from hub.sdk import RawRecord, RecordRejected, Reply
 from hub.testing.factories import NOW, channel_context
 from hub.testing.reading import Reader, Reading, demands_of
 from hub_channel_mailbox.channel import MAILS, MailboxChannel
-from hub_channel_mailbox.settings import MailboxSettings
-from hub_channel_mailbox.web_pages import LETTERS
+from hub_channel_mailbox.settings import LETTERS, MailboxSettings
 from plugins.mailbox.tests.letter_site import Site, letter, listed, row
 
 USUAL = {"kind": "web_pages", "base_url": "http://site.example"}

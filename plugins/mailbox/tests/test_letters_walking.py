@@ -13,7 +13,7 @@ from hub.model.codes import DemandStatus
 from hub.sdk import RecordRejected, Window
 from hub.testing.factories import NOW
 from hub.testing.reading import demands_of
-from hub_channel_mailbox.web_pages import LETTERS
+from hub_channel_mailbox.settings import LETTERS
 from plugins.mailbox.tests.letter_site import Site, letter, listed, row
 
 
