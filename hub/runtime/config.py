@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -194,8 +194,14 @@ def fault(error: Mapping[str, Any], model: type[BaseModel]) -> str:
         return str(error["msg"]).removeprefix("Value error, ")
     from difflib import get_close_matches
 
-    near = get_close_matches(str(error["loc"][-1]), _names(model), 1)
-    return "there is no such setting" + (f" (did you mean {near[0]!r}?)" if near else "")
+    *within, name = map(str, error["loc"])
+    places = dict(_places(model))
+    near = get_close_matches(name, places, 1)
+    if not near:
+        return "there is no such setting"
+    *section, meant = places[near[0]]
+    here = len(section) == len(within) and all(a in (b, _ANY) for a, b in zip(section, within, strict=True))
+    return f"there is no such setting (did you mean {(meant if here else '.'.join((*section, meant)))!r}?)"
 
 
 def _kind(value: object) -> str:
@@ -211,10 +217,16 @@ def _kind(value: object) -> str:
     return f"a {type(value).__name__}"
 
 
-def _names(model: type[BaseModel]) -> Iterator[str]:
-    """The settings of a model and of the sections in it."""
+_ANY = "NAME"
+"""Stands for a name of the operator's own in the way to a setting."""
+
+
+def _places(model: type[BaseModel], section: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each setting of a model and of the sections in it, with the way to it; those of the model itself last, so that they count."""
     for name, field in model.model_fields.items():
-        yield name
+        named = (_ANY,) if get_origin(field.annotation) is dict else ()
         for inner in (field.annotation, *get_args(field.annotation)):
             if isinstance(inner, type) and issubclass(inner, BaseModel):
-                yield from _names(inner)
+                yield from _places(inner, (*section, name, *named))
+    for name in model.model_fields:
+        yield name, (*section, name)

@@ -123,3 +123,9 @@ def test_a_folder_of_secrets_that_the_system_does_not_open_is_told_as_such(tmp_p
         "database_url cannot be read (File name too long; expected a file and a folder that the hub's user may read)"
         in message
     )
+
+
+def test_a_setting_in_the_wrong_section_is_told_with_its_place(tmp_path):
+    message = refusal(tmp_path, "serve: {max_event_age_day: 30}\n")
+
+    assert "did you mean 'evaluate.max_event_age_days'?" in message
