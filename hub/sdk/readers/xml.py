@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -23,6 +23,17 @@ from hub.sdk.readers.encoding import Decoded, declared_charset, to_utf8
 from hub.sdk.readers.envelope import Envelope, EnvelopeDenied, Path, masked
 from hub.sdk.readers.jsonpage import Records
 from hub.sdk.readers.xml_check import BodyCheck
+from hub.sdk.readers.xml_paths import (
+    ANY,
+    INNER,
+    first_at,
+    local_name,
+    matches,
+    shortened,
+    text_at,
+    text_of,
+    until_inner,
+)
 
 __all__ = [
     "INNER",
@@ -38,8 +49,6 @@ __all__ = [
     "xml_records",
 ]
 
-INNER = "<>"  # a step of a path: the text here is an XML document of its own
-ANY = "*"  # a step of a path: whatever the element is called
 DEEPEST = 64
 MOST_ELEMENTS = 1_000_000
 # A record is written with every namespace that is declared around it: a thousand declarations around ten thousand records, or one of a
@@ -55,7 +64,6 @@ _DOCTYPE = re.compile(
 # By its beginning alone: a citizen's words in CDATA may hold HTML, and gateways label XML text/html.
 _WEB_PAGE = re.compile(r"(?:\s++|<\?[^>]{0,2000}?\?>)*+<(?:!DOCTYPE\s+)?html\b", re.IGNORECASE)
 _WRAPPED = re.compile(r"\s*(?:&lt;|&amp;lt;)")
-_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 # Control characters are no XML. They are left out of the records, for a vertical tab in somebody's words costs nobody a demand;
 # until the source's check is verified they travel as characters that nobody uses. Broken characters travel through the parser as characters that nobody uses, and come back as the bytes that they were.
 _BROKEN_BASE = 0x10FE00
@@ -158,13 +166,6 @@ def inner_xml(text: str) -> str:
     return text
 
 
-def text_of(element: etree._Element) -> str | None:
-    """The element's own text; None where it is empty, ``xsi:nil``, or holds other elements."""
-    if len(element) or element.get(_NIL) in ("true", "1"):
-        return None
-    return element.text
-
-
 def xml_records(
     body: Body,
     *,
@@ -238,10 +239,10 @@ class XmlRecord:
                 "look at its kept bytes with `hub quarantine show` and ask the source's keeper",
                 code=Code.RECORD_UNREADABLE,
             ) from None
-        self.name = _local(root)
+        self.name = local_name(root)
         self._found: dict[str, list[etree._Element]] = {}
         for child in root.iterchildren(tag=etree.Element):
-            self._found.setdefault(_local(child), []).append(child)
+            self._found.setdefault(local_name(child), []).append(child)
 
     def __contains__(self, name: str) -> bool:
         return name in self._found
@@ -306,7 +307,7 @@ class _Reading:
         key: str | None,
     ) -> Records:
         """See `xml_records`."""
-        outer, here, rest = _until_inner(at)
+        outer, here, rest = until_inner(at)
         if rest:
             root = self.parsed(text)
             self.judge_fault(root)
@@ -318,7 +319,7 @@ class _Reading:
                 damaged,
                 rest,
                 total_at[skip:] if total_at and INNER in total_at else total_at,
-                _shortened(envelope, skip) if envelope is not None else None,
+                shortened(envelope, skip) if envelope is not None else None,
                 check,
                 key,
             )
@@ -355,12 +356,12 @@ class _Reading:
 
     def _check_empty(self, root: etree._Element, at: Path) -> None:
         """Raises unless the element around the records is there, and holds nothing that could be a record."""
-        around = _first_at(root, at[:-1])
+        around = first_at(root, at[:-1])
         if around is None:
             found = "no element " + ("/".join(at[:-1]) or at[0])
         elif (around.text or "").strip():
             found = f"words in {'/'.join(at[:-1])} in place of records"
-        elif others := {_local(child) for child in around.iterchildren(tag=etree.Element) if len(child)}:
+        elif others := {local_name(child) for child in around.iterchildren(tag=etree.Element) if len(child)}:
             found = f"{', '.join(sorted(masked(name, 20) for name in others))[:60]} in {'/'.join(at[:-1])}, and no {at[-1]}"
         else:
             return
@@ -379,7 +380,7 @@ class _Reading:
 
     def inner(self, root: etree._Element, path: Path) -> str:
         """The XML that stands as text at ``path``."""
-        element = _first_at(root, path)
+        element = first_at(root, path)
         text = text_of(element) if element is not None else None
         if not text or not text.strip():
             self.fail(
@@ -394,7 +395,7 @@ class _Reading:
 
     def judge_fault(self, root: etree._Element) -> None:
         """Raises for a SOAP fault, of 1.1 or 1.2."""
-        if _local(root) != "Envelope" or (fault := _first_at(root, ("Envelope", "Body", "Fault"))) is None:
+        if local_name(root) != "Envelope" or (fault := first_at(root, ("Envelope", "Body", "Fault"))) is None:
             return
         code = text_at(fault, ("Fault", "faultcode")) or text_at(fault, ("Fault", "Code", "Value")) or ""
         detail = text_at(fault, ("Fault", "Code", "Subcode", "Value")) or ""
@@ -430,7 +431,7 @@ class _Reading:
         grown = _Grown(len(text))
 
         def take(element: etree._Element, depth: int) -> None:
-            if depth == len(at) - 1 and _matches(element, at):
+            if depth == len(at) - 1 and matches(element, at):
                 found.append(grown.by(_written(element)))
                 parent = element.getparent()
                 if parent is not None:
@@ -456,7 +457,7 @@ class _Reading:
             shell.append(text[end:begin])
             end = stop
         root = self.parsed("".join([*shell, text[end:]]))
-        parent = _first_at(root, at[:-1])
+        parent = first_at(root, at[:-1])
         if parent is None:
             self.refuse(why)
         names = " ".join(
@@ -548,62 +549,6 @@ def _slices(text: str, name: str) -> Iterator[tuple[int, int]]:
             depth -= 1
             if depth == 0:
                 yield begin, token.end()
-
-
-# --- paths and words ---------------------------------------------------------------------------------------------
-
-
-def _until_inner(at: Path) -> tuple[Path, Path, Path]:
-    """The path up to a document that stands as text, or the whole path; and what follows behind that document's border."""
-    if INNER not in at:
-        return (), at, ()
-    border = at.index(INNER)
-    return at[:border], at[:border], at[border + 1 :]
-
-
-def _shortened(envelope: Envelope, skip: int) -> Envelope | None:
-    """The envelope as it is seen from inside; None where it was judged outside already."""
-    if INNER not in envelope.code_path:
-        return None
-    return envelope.model_copy(
-        update={
-            "code_path": envelope.code_path[skip:],
-            "message_paths": tuple(path[skip:] for path in envelope.message_paths if INNER in path),
-        }
-    )
-
-
-def _local(element: etree._Element) -> str:
-    tag = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
-
-
-def _matches(element: etree._Element, path: Sequence[str]) -> bool:
-    one: etree._Element | None = element
-    for name in reversed(path):
-        if one is None or (name != ANY and _local(one) != name):
-            return False
-        one = one.getparent()
-    return one is None
-
-
-def _first_at(root: etree._Element, path: Sequence[str]) -> etree._Element | None:
-    """The first element on that path; the path begins with the root's own name."""
-    if not path or path[0] not in (ANY, _local(root)):
-        return None
-    if len(path) == 1:
-        return root
-    for child in root.iterchildren(tag=etree.Element):
-        if (found := _first_at(child, path[1:])) is not None:
-            return found
-    return None
-
-
-def text_at(root: etree._Element, path: Path) -> str | None:
-    """The text at a path from the root on, without surrounding space; None for nothing."""
-    element = _first_at(root, path)
-    text = text_of(element) if element is not None else None
-    return text.strip() or None if text is not None else None
 
 
 def _count(text: str | None) -> int | None:
