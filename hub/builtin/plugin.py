@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hub.builtin.rules import RepeatedReporter, SensitiveSudden
+from hub.builtin.rules import RULES
 from hub.builtin.webhook import WebhookNotifier
 from hub.sdk.hookspecs import hookimpl
 from hub.sdk.notify import Notifier
@@ -15,7 +15,7 @@ SDK_VERSION = ">=1.0,<2"
 
 @hookimpl
 def register_rules() -> Sequence[type[WarningRule]]:
-    return [RepeatedReporter, SensitiveSudden]
+    return RULES
 
 
 @hookimpl

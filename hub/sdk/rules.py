@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, ClassVar, Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Final, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,6 +14,9 @@ from hub.model.demand import DemandFacts
 from hub.model.warning import SignalDraft
 
 EVER = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
+
+MOMENT: Final = timedelta(microseconds=1)
+"""Makes a half-open window out of the last moment that it must hold."""
 
 
 @dataclass(frozen=True, slots=True)

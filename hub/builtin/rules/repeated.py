@@ -1,26 +1,17 @@
-"""The hub's own rules: 同人多诉 (W01) and 敏感突发 (W08).
-
-They use what every plugin's author may use: `hub.sdk` and the models, and no more.
-"""
+"""同人多诉 (W01): one person who brings demand after demand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
 from hub.model.codes import Level
 from hub.model.demand import DemandFacts
 from hub.model.warning import SignalDraft
-from hub.sdk.rules import EVER, AffectedKey, History, RuleParams, WarningRule
-
-if TYPE_CHECKING:
-    from hub.text.lexicon import Lexicon, WordClass
-
-MOMENT: Final = timedelta(microseconds=1)
-"""Makes a half-open window out of the last moment that it must hold."""
+from hub.sdk.rules import EVER, MOMENT, AffectedKey, History, RuleParams, WarningRule
 
 
 class RepeatedReporterParams(RuleParams):
@@ -106,80 +97,3 @@ class RepeatedReporter(WarningRule):
             reporters=1,
             summary=f"同一诉求人在{days}日内提出诉求{most}件（达到{self.params.threshold}件即提示），共涉及诉求{len(demands)}件。",
         )
-
-
-class SensitiveSudden(WarningRule):
-    """敏感突发: the words of one demand tell of danger to life now, of a crowd forming, or of extreme acts.
-
-    Danger to life, told as happening now and not negated, is issued by itself; the other two go to triage within 15 minutes.
-
-    Source: domain.md §4.2 W08, §6.7.
-    """
-
-    rule_id: ClassVar[str] = "W08"
-    title: ClassVar[str] = "敏感突发"
-    version: ClassVar[str] = "2"  # changes with the lexicon: the same words may be judged otherwise
-    subject: ClassVar[str] = "demand"
-
-    def keys(self, demand: DemandFacts) -> Iterable[str]:
-        return (demand.demand_id,) if _sensitive(demand) else ()
-
-    def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft]:
-        found = history.demands(self.subject, {affected.key: EVER for affected in keys})
-        for demands in found.values():
-            for demand in demands:
-                if classes := _sensitive(demand):
-                    yield _sudden(demand, classes)
-
-
-def _sudden(demand: DemandFacts, classes: Sequence[WordClass]) -> SignalDraft:
-    from hub.text.lexicon import WordClass
-
-    danger = WordClass.SAFETY in classes
-    names = "、".join(_CLASS_TITLES[word_class.value] for word_class in classes)
-    if danger:
-        summary = f"诉求内容命中敏感词类别：{names}，且为正在发生。请值班人员先拨打110/119/120核实处置，再按本预警办理。"
-    else:
-        summary = f"诉求内容命中敏感词类别：{names}。请在15分钟内研判。"
-    return SignalDraft(
-        key=demand.demand_id,
-        level=Level.GRAVE if danger else Level.SERIOUS,
-        window_from=demand.submitted_at,
-        window_to=demand.submitted_at + MOMENT,
-        metric="命中敏感词类别数",
-        value=float(len(classes)),
-        threshold=1.0,
-        demand_ids=(demand.demand_id,),
-        reporters=0 if demand.reporter_key is None else 1,
-        summary=summary,
-        auto_issue=danger,
-        labels=(
-            *(_CLASS_TITLES[word_class.value] for word_class in classes),
-            *(() if danger else ("15分钟内研判",)),
-            f"词库{_lexicon().version}",
-        ),
-    )
-
-
-_CLASS_TITLES = {"safety": "人身安全", "crowd": "群体", "extreme": "极端"}
-
-
-def _sensitive(demand: DemandFacts) -> list[WordClass]:
-    """The classes of W08 that the demand's words hit: danger only as present and not negated, the others not negated."""
-    found: set[WordClass] = set()
-    # A source without titles lends its text's first words to the title: they are not weighed twice.
-    for words in (demand.text,) if demand.title in demand.text else (demand.title, demand.text):
-        for hit in _lexicon().hits(words):
-            if hit.negated or hit.word_class.value not in _CLASS_TITLES:
-                continue
-            if hit.present or hit.word_class.value != "safety":
-                found.add(hit.word_class)
-    order = list(_CLASS_TITLES)
-    return sorted(found, key=lambda word_class: order.index(word_class.value))
-
-
-def _lexicon() -> Lexicon:
-    # Read at the first demand, not at import; `load` keeps it for the process.
-    from hub.text.lexicon import Lexicon
-
-    return Lexicon.load()
