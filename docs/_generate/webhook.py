@@ -42,6 +42,7 @@ ORDER_FIELDS = {
     "why": "为什么交办，不含个人信息",
     "demands": "所涉诉求，见下表",
     "cited": "同一诉求中已由其他平台或其他交办单承办的部分，只作参考，不重复办理",
+    "observed": "所涉办件、评价、巡查发现等，逐项列出；`kind` 为类别，`number` 为编号，其余为该类别的要素，不含个人信息",
     "due_at": "反馈时限，带时区",
     "due_basis": "时限的依据",
     "due_provisional": "为 `true` 时，时限跨入节假日安排尚未公布的年份，以后可能重算",
@@ -60,6 +61,7 @@ WARNING_FIELDS = {
     "rule": "预警规则的编号和名称",
     "why": "为什么预警，不含个人信息",
     "cited": "所涉诉求及其在原平台的工单号、时限，请按原工单办理",
+    "observed": ORDER_FIELDS["observed"],
     "contact": ORDER_FIELDS["contact"],
     "created_at": "预警时间，带时区",
 }

@@ -61,10 +61,14 @@ def reevaluate(
             )
 
     def tell() -> None:
-        demands, rules = report.counts["demands"], report.counts["rules"]
-        if demands:
+        demands, observed, rules = (report.counts[name] for name in ("demands", "observed", "rules"))
+        if demands or observed:
+            waiting = [out.plural(demands, "demand")] if demands else []
+            waiting += (
+                [f"{out.plural(observed, 'record')} of cases, ratings and the like"] if observed else []
+            )
             out.say(
-                f"{out.plural(demands, 'demand')} wait for {out.plural(rules, 'rule')} again: "
+                f"{' and '.join(waiting)} wait for {out.plural(rules, 'rule')} again: "
                 "`hub serve` or Airflow judges them, `hub run once --step evaluate` does it now."
             )
         elif span is None:

@@ -330,6 +330,14 @@ class AnomalyType(StrEnum):
     OTHER = "other"
 
 
+class Stage(StrEnum):
+    """Whether a rule about cases looks before, during or after the handling (事前、事中、事后; R36)."""
+
+    BEFORE = "before"
+    DURING = "during"
+    AFTER = "after"
+
+
 class MonitorModule(StrEnum):
     """The six modules of the eagle-eye (article 四)."""
 

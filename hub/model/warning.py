@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from hub.model.codes import Level, OrderState, SignalState, WarningState
 from hub.model.demand import Emitted
@@ -16,6 +16,12 @@ class SignalDraft(Emitted):
 
     One draft is one episode: a stretch of event time ``[window_from, window_to)`` in which the rule's condition
     held for the key. Drafts of one rule and key that overlap in time are the same signal.
+
+    Attributes:
+        demand_ids: The demands that it rests on; may be empty when ``observed`` is not.
+        observed: What else it rests on: ``kind:id``, as `hub.sdk.rules.Seen.ref` gives it.
+        organisation: Who has to act, by code or as the source calls it; None where the demands tell.
+        baseline: What was to be expected, where the rule compares with that.
     """
 
     key: str = Field(min_length=1)
@@ -26,11 +32,21 @@ class SignalDraft(Emitted):
     value: float
     threshold: float
     baseline: float | None = None
-    demand_ids: tuple[str, ...] = Field(min_length=1)
+    demand_ids: tuple[str, ...] = ()
+    observed: tuple[str, ...] = ()
+    organisation: str | None = None
     reporters: int = Field(ge=0)
     summary: str = Field(max_length=500)  # shown to clerks and departments: no personal data
     auto_issue: bool = False
     labels: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _rests_on_something(self) -> SignalDraft:
+        if not self.demand_ids and not self.observed:
+            raise ValueError("a signal rests on something: name its demands, or what else was observed")
+        if any(not kind or not number for kind, _, number in (one.partition(":") for one in self.observed)):
+            raise ValueError("what was observed is named as kind:id")
+        return self
 
 
 class Kept(BaseModel):
@@ -58,6 +74,8 @@ class SignalView(Kept):
     threshold: float
     baseline: float | None = None
     demand_ids: tuple[str, ...]
+    observed: tuple[str, ...] = ()
+    organisation: str | None = None
     reporters: int
     summary: str
     auto_issue: bool
@@ -84,6 +102,28 @@ class WarningView(Kept):
     issued_by: str
     reason: str
     dispatched_at: datetime | None = None
+
+
+class WarningFacts(Kept):
+    """What rules see of an issued warning (W20): whom and what it is about.
+
+    Attributes:
+        organisation: Code of the one that has its order, else as the signal names it; None where neither tells.
+        item_code: Of the case or demand that it rests on first; so are ``window_no`` and ``post``.
+    """
+
+    warning_id: str
+    warning_no: str
+    rule_id: str
+    level: Level
+    state: WarningState
+    issued_at: datetime
+    subject: str
+    key: str
+    organisation: str | None = None
+    item_code: str | None = None
+    window_no: str | None = None
+    post: str | None = None
 
 
 class OrderView(Kept):
@@ -124,6 +164,7 @@ class OrderMessage(Emitted):
     Attributes:
         demands: Those that this order is about; of a protected one (举报, 廉政) its number alone.
         cited: Demands of the same matter that are in hand already, ``demand_no`` with ``assigned_no`` or ``order_no`` (R73).
+        observed: What else it is about: cases, ratings, findings and the like, each with its ``kind``.
 
     Source: domain.md §7 "Webhook to departments"; names and numbers go only through a logged one-time link.
     """
@@ -141,6 +182,7 @@ class OrderMessage(Emitted):
     why: str
     demands: tuple[dict[str, Any], ...]
     cited: tuple[dict[str, str], ...] = ()
+    observed: tuple[dict[str, Any], ...] = ()
     due_at: AwareDatetime | None
     due_basis: str | None
     due_provisional: bool = False
@@ -151,9 +193,10 @@ class OrderMessage(Emitted):
 
 
 class WarningMessage(Emitted):
-    """The body of the webhook ``warning.issued``: a warning about demands that are all in hand already, so that there is no order.
+    """The body of the webhook ``warning.issued``: a warning that makes no order.
 
-    Source: R73: the platform's own order number is cited and its deadline kept.
+    Either its demands are all in hand already, and the platform's own order number is cited with its deadline (R73); or it is a
+    reminder (提醒) about a case, a rating or the like, told in ``observed``.
     """
 
     type: str = "warning.issued"
@@ -164,6 +207,7 @@ class WarningMessage(Emitted):
     organisation_name: str
     rule: str
     why: str
-    cited: tuple[dict[str, str], ...]
+    cited: tuple[dict[str, str], ...] = ()
+    observed: tuple[dict[str, Any], ...] = ()
     contact: str | None = None
     created_at: AwareDatetime

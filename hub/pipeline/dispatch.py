@@ -21,9 +21,10 @@ from hub.model.demand import DemandFacts
 from hub.model.ids import new_ulid
 from hub.model.report import Problem, Report
 from hub.model.warning import OrderMessage, OrderView, SignalView, WarningMessage, WarningView
+from hub.pipeline import observed_shown as observing
 from hub.pipeline.deps import PipelineDeps, logged
 from hub.pipeline.routing import CONDUCT, PROTECTED, Directory, Matter, Route, choose
-from hub.store import config, orders, outbox, routes, signals, warnings
+from hub.store import config, observed_work, orders, outbox, routes, signals, warnings
 from hub.store.chain import write_audit
 from hub.store.engine import Connection
 from hub.store.history import facts_of
@@ -108,6 +109,7 @@ class _Origin:
     why: str
     actor: str
     warning_no: str | None = None
+    observed: tuple[dict[str, Any], ...] = ()
 
 
 class _Dispatcher:
@@ -122,14 +124,20 @@ class _Dispatcher:
         """Makes what the warning calls for, and notes that it was dispatched."""
         signal = signals.get(self.connection, warning.signal_id)
         demands = self._demands(signal.demand_ids)
-        if signal.state is SignalState.MERGED or not demands:
-            why = f"signal merged into {signal.merged_into}" if demands else "its demands are gone"
-            self._revoke(warning, why)
+        observed = tuple(observing.shown(self.connection, signal.observed))
+        if signal.state is SignalState.MERGED or not (demands or observed):
+            merged = signal.state is SignalState.MERGED
+            self._revoke(
+                warning, f"signal merged into {signal.merged_into}" if merged else "what it rests on is gone"
+            )
             return _Done()
         by_other_routes = self._by_other_routes(demands)
         # Of a 举报 nothing leaves the office, by whatever route it was one.
         matter = Matter(
-            [*demands, *chain.from_iterable(by_other_routes.values())], warning.rule_id, signal.labels
+            [*demands, *chain.from_iterable(by_other_routes.values())],
+            warning.rule_id,
+            signal.labels,
+            signal.organisation,
         )
         orders.lock_demands(self.connection, [one.demand_id for one in matter.demands])
         cited = self._in_hand(demands, by_other_routes)
@@ -137,16 +145,19 @@ class _Dispatcher:
         route = choose(
             matter
             if matter.kept_in_office or not open_ones
-            else Matter(open_ones, matter.rule_id, matter.labels),
+            else Matter(open_ones, matter.rule_id, matter.labels, matter.organisation),
             self.directory,
             self.deps.plugins,
         )
-        origin = self._origin(warning, signal)
-        if open_ones:
+        origin = self._origin(warning, signal, observed)
+        # A reminder (提醒) that nobody complained about asks for no order: it is told.
+        if open_ones or (not demands and warning.level > Level.NOTICE):
             done = self._order(origin, route, matter, open_ones, cited)
         else:
             done = self._cite(warning, origin, route, cited)
         warnings.dispatched(self.connection, warning.warning_id, self.now)
+        # Now it is known who has to act: rules that count by organisation look at it again.
+        observed_work.push(self.connection, "warning", [warning.warning_id], self.now)
         return done
 
     def demand(self, demand_id: str, organisation: str | None, by: str) -> OrderView:
@@ -224,7 +235,9 @@ class _Dispatcher:
                 cited[one.demand_id] = {"demand_no": one.demand_no, **next(filter(None, found))}
         return cited
 
-    def _origin(self, warning: WarningView, signal: SignalView) -> _Origin:
+    def _origin(
+        self, warning: WarningView, signal: SignalView, observed: tuple[dict[str, Any], ...]
+    ) -> _Origin:
         entry = self.deps.plugins.rules.get(warning.rule_id)
         rule = f"{warning.rule_id} {entry.cls.title}" if entry is not None else warning.rule_id
         return _Origin(
@@ -235,6 +248,7 @@ class _Dispatcher:
             signal.summary,
             signals.SYSTEM,
             warning.warning_no,
+            observed,
         )
 
     def _order(
@@ -265,13 +279,14 @@ class _Dispatcher:
         )
         if not orders.add(self.connection, order, [one.demand_id for one in demands]):
             return _Done(problems=route.problems)
+        observed_work.push(self.connection, "order", [order.order_id], self.now)
         orders.register(
             self.connection,
             self.deps.chain.salted_digest,
             self.now,
             self.now.astimezone(COUNTY_ZONE).year,
             order,
-            watch=int(demands[0].watch),
+            watch=int(demands[0].watch if demands else origin.observed[0]["watch"]),
             matter_text=_matter_text(origin, matter, demands),
         )
         body = self._order_body(order, origin, route, matter, demands, list(cited.values()), due)
@@ -306,6 +321,7 @@ class _Dispatcher:
             why=_NO_TEXT if matter.protected else origin.why,
             demands=tuple(_shown(one, matter.protected) for one in demands),
             cited=tuple(cited),
+            observed=() if matter.protected else origin.observed,
             due_at=due.at,
             due_basis=due.basis,
             due_provisional=due.provisional,
@@ -327,6 +343,7 @@ class _Dispatcher:
             rule=origin.rule,
             why=_NO_TEXT if route.by == PROTECTED else origin.why,
             cited=tuple(cited.values()),
+            observed=() if route.by == PROTECTED else origin.observed,
             contact=self.deps.contact or None,
             created_at=self.now,
         )
@@ -419,7 +436,10 @@ def _matter_text(origin: _Origin, matter: Matter, demands: Sequence[DemandFacts]
     """涉及事项, as the ledger keeps it for ever: masked, and of a protected matter nothing."""
     if matter.protected:
         return _NO_TEXT
-    first = demands[0]
-    about = first.item_name or first.category or first.title
-    more = f"等{len(demands)}件" if len(demands) > 1 else ""
+    if demands:
+        about, count = demands[0].item_name or demands[0].category or demands[0].title, len(demands)
+    else:
+        first = origin.observed[0]
+        about, count = first.get("item_name") or first.get("case_no") or first["number"], len(origin.observed)
+    more = f"等{count}件" if count > 1 else ""
     return f"{origin.rule}：{about[:200]}{more}"

@@ -34,7 +34,7 @@ class Plan:
 def plan(standing: Sequence[SignalView], drafts: Sequence[SignalDraft], scope: Span) -> Plan:
     """Matches one key's drafts with its signals that were not merged.
 
-    A draft and a signal that overlap in time or share a demand are one. Of several signals for one draft the warned one
+    A draft and a signal that overlap in time, or share a demand or what else they rest on, are one. Of several signals for one draft the warned one
     survives, else an open one, else the oldest; the others are merged into it, unless they belong to another draft too.
     An open signal within ``scope`` that no draft names is closed.
     """
@@ -67,7 +67,9 @@ def plan(standing: Sequence[SignalView], drafts: Sequence[SignalDraft], scope: S
 def _same(one: SignalView, draft: SignalDraft) -> bool:
     if one.window_from < draft.window_to and draft.window_from < one.window_to:
         return True
-    return not set(one.demand_ids).isdisjoint(draft.demand_ids)
+    return not (
+        set(one.demand_ids).isdisjoint(draft.demand_ids) and set(one.observed).isdisjoint(draft.observed)
+    )
 
 
 def _rank(one: SignalView) -> tuple[int, bool, datetime, datetime, str]:
@@ -78,7 +80,8 @@ def evidence(rule: WarningRule, draft: SignalDraft, *, historical: bool) -> dict
     """What a signal keeps of a draft, with the rule's version and all of its parameters (P6)."""
     seen = draft.model_dump(mode="python", exclude={"key"})
     seen["level"] = int(draft.level)
-    seen["demand_ids"], seen["labels"] = list(draft.demand_ids), list(draft.labels)
+    for name in ("demand_ids", "observed", "labels"):
+        seen[name] = list(seen[name])
     return {
         **seen,
         "rule_version": rule.version,
@@ -99,7 +102,7 @@ def _plain(value: Any) -> Any:
 def draft_fault(draft: object, keys: Collection[str]) -> str | None:
     """Why this is no draft that a rule may give for these keys, or None."""
     if not isinstance(draft, SignalDraft):
-        return f"gave a {type(draft).__name__} (expected a hub.model.warning.SignalDraft)"
+        return f"gave a {type(draft).__name__} (expected a hub.model.warning.SignalDraft or a hub.sdk.rules.Recheck)"
     if draft.key not in keys:
         return "gave a draft for a key that it was not asked about"
     if draft.window_from >= draft.window_to:

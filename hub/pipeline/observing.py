@@ -18,7 +18,7 @@ from hub.model.observation import Observation, Personal, Prose
 from hub.model.said import OBSERVATIONS
 from hub.pipeline.intake import Intake, Origin
 from hub.seal import Sealer
-from hub.store import observed
+from hub.store import observed, observed_work
 from hub.store.engine import Connection
 
 SEALED_AS = "observation"  # what every sealed value here is bound to, with the row's id
@@ -65,7 +65,8 @@ def put_observations(
     for kind in kinds:
         touched = _put_kind(connection, intake, origin, told, kind, now, by)
         if kind == Case.kind and touched:
-            _put_cases(connection, intake, origin, touched, now)
+            touched = _put_cases(connection, intake, origin, touched, now)
+        observed_work.push(connection, kind, touched, now)
 
 
 def _put_kind(
@@ -126,8 +127,8 @@ def _put_kind(
 
 def _put_cases(
     connection: Connection, intake: Intake, origin: Origin, part_ids: Sequence[str], now: datetime
-) -> None:
-    """Puts every case together again whose parts these are, or were."""
+) -> list[str]:
+    """Puts every case together again whose parts these are, or were; the ids of these cases."""
     case_nos = observed.cases_of(connection, part_ids)
     parts = observed.sealed_parts(connection, origin.instance, case_nos)
     standing = observed.case_ids(connection, origin.instance, case_nos)
@@ -160,6 +161,10 @@ def _put_cases(
     emptied = [case_no for case_no, sealed in parts.items() if not sealed]
     if emptied:
         observed.mark_cases_gone(connection, origin.instance, emptied, now)
+    return [
+        *(row["case_id"] for row in rows),
+        *(standing[case_no] for case_no in emptied if case_no in standing),
+    ]
 
 
 def seal(sealer: Sealer, observation: Observation, row_id: str) -> bytes:

@@ -13,8 +13,9 @@ from datetime import datetime
 from hub.errors import Code, ConfigError
 from hub.model.report import Report
 from hub.pipeline.deps import PipelineDeps, logged
-from hub.pipeline.evaluate import judging
-from hub.store import config, reach, work
+from hub.pipeline.judging import judging
+from hub.sdk.rules import ObservationRule
+from hub.store import config, observed_work, reach, seen, work
 from hub.store.reach import Reach
 
 _AT_ONCE = 5_000  # demands a transaction
@@ -46,7 +47,7 @@ def run(
         span: Which demands; None for those that each rule has missed, which are none after the first time.
 
     Returns:
-        Counts ``demands`` (each once a rule) and ``rules``; nothing is judged yet.
+        Counts ``demands`` and ``observed`` (what is no demand; each once a rule) and ``rules``; nothing is judged yet.
 
     Raises:
         ConfigError: No plugin brings one of these rules, or it is disabled.
@@ -64,13 +65,15 @@ def run(
         since, until = span.since or reach.EVER, span.until or started_at
         held = [one for one in known if one.since and one.until and since <= one.since and one.until <= until]
         parts = [(since, until, wanted, held)]
-    counts = {"demands": 0, "rules": 0}
+    counts = {"demands": 0, "observed": 0, "rules": 0}
     for since, until, rules, good in parts:
-        demands = _put_back(deps, since, until, rules, told)
+        of_demands = [one for one in rules if not issubclass(deps.plugins.rules[one].cls, ObservationRule)]
+        demands = _put_back(deps, since, until, of_demands, told) if of_demands else 0
+        counts["observed"] += _observed_again(deps, since, until, rules)
         with deps.store.begin() as connection:
             for one in good:
                 reach.made_good(connection, one)
-        counts["demands"] += demands * len(rules)
+        counts["demands"] += demands * len(of_demands)
         counts["rules"] += len(rules)
     return logged(deps, Report(step="reevaluate", counts=counts), started_at)
 
@@ -83,6 +86,18 @@ def _put_back(deps: PipelineDeps, since: datetime, until: datetime, rules: Seque
                 work.enqueue_evaluate(connection, ids, rules)
             done += len(ids)
             told(", ".join(rules), done)
+    return done
+
+
+def _observed_again(deps: PipelineDeps, since: datetime, until: datetime, rules: Sequence[str]) -> int:
+    """Lets what is no demand wait for those of these rules that care for it."""
+    done = 0
+    installed = deps.plugins.rules
+    with deps.store.connect() as reading:
+        for rule_id in rules:
+            for part in seen.ids_between(reading, installed[rule_id].cls.observes, since, until):
+                with deps.store.begin() as connection:
+                    done += observed_work.enqueue_all(connection, [rule_id], [part])
     return done
 
 

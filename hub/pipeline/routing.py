@@ -16,6 +16,9 @@ from hub.store.config import Organisation, RoutingRule
 INTEGRITY = "廉政"
 """Label of signals about integrity: like a 举报, they never reach the unit that they speak of (W09)."""
 
+NON_BUSINESS = "非业务类"
+"""Label of signals about how somebody behaved: verified first, and never sent to the unit itself (R70)."""
+
 PROTECTED, CONDUCT = "protected", "conduct"
 """`Route.by` of what goes to the handling office whoever else is named."""
 
@@ -36,11 +39,13 @@ class Matter:
         demands: All of it, the oldest first; those that are in hand already included.
         rule_id: Of the warning; None for an order straight from a demand.
         labels: Of the warning's signal.
+        organisation: Whom the signal names, by code, name or alias; the demands' own words go before it.
     """
 
     demands: Sequence[DemandFacts]
     rule_id: str | None = None
     labels: tuple[str, ...] = ()
+    organisation: str | None = None
 
     @property
     def protected(self) -> bool:
@@ -52,7 +57,9 @@ class Matter:
     @property
     def about_conduct(self) -> bool:
         """Whether it is about how somebody behaved (非业务类): the unit complained of is not who looks into it (R70)."""
-        return any(one.business_class == BusinessClass.CONDUCT for one in self.demands)
+        return NON_BUSINESS in self.labels or any(
+            one.business_class == BusinessClass.CONDUCT for one in self.demands
+        )
 
     @property
     def kept_in_office(self) -> bool:
@@ -79,8 +86,9 @@ def choose(matter: Matter, directory: Directory, plugins: PluginSet) -> Route:
 
     A protected matter (举报, 廉政) goes to the handling office, and no plugin is asked about it; so does one about somebody's conduct
     (非业务类), which is verified first and goes to the person, not to the unit. Else the first answer counts: a
-    plugin's ``route``; the first line of the table whose conditions one of the demands meets all; the organisation that the
-    youngest demand names by code, name or alias; the handling office.
+    plugin's ``route``; the first line of the table whose conditions one of the demands meets all (of a matter without demands, a line
+    that asks for rule and labels alone); the organisation that the youngest demand names by code, name or alias; the one that the
+    signal names; the handling office.
 
     Raises:
         ConfigError: It comes to the handling office and none is configured (code ``config_missing``).
@@ -97,25 +105,29 @@ def choose(matter: Matter, directory: Directory, plugins: PluginSet) -> Route:
         problems = (_unknown(named),)
     for line in directory.table:
         if line.organisation in directory.organisations and any(
-            _meets(one, matter, line) for one in matter.demands
+            _meets(one, matter, line) for one in matter.demands or (None,)
         ):
             return Route(directory.organisations[line.organisation], f"table {line.routing_id}", problems)
     by_name = _by_name(directory)
     for one in sorted(matter.demands, key=lambda one: (one.submitted_at, one.demand_id), reverse=True):
         if one.target_org is not None and (found := by_name.get(_bare(one.target_org))) is not None:
             return Route(found, "target_org", problems)
+    if matter.organisation is not None and (found := by_name.get(_bare(matter.organisation))) is not None:
+        return Route(found, "signal", problems)
     return Route(_office(directory), "handling_office", problems)
 
 
-def _meets(one: DemandFacts, matter: Matter, line: RoutingRule) -> bool:
+def _meets(one: DemandFacts | None, matter: Matter, line: RoutingRule) -> bool:
     return all(_fits(name, one, matter, values) for name, values in line.matches.items())
 
 
-def _fits(name: MatchField, one: DemandFacts, matter: Matter, values: Sequence[str]) -> bool:
+def _fits(name: MatchField, one: DemandFacts | None, matter: Matter, values: Sequence[str]) -> bool:
     if name is MatchField.LABEL:
-        return not set(values).isdisjoint((*one.labels, *matter.labels))
+        return not set(values).isdisjoint((*(one.labels if one is not None else ()), *matter.labels))
     if name is MatchField.RULE_ID:
         return matter.rule_id in values
+    if one is None:
+        return False
     stands: str | None = getattr(one, name.value)
     if stands is None:
         return False

@@ -15,7 +15,7 @@ from hub.model.report import Problem, Report
 from hub.model.warning import Decision, SignalView, WarningView
 from hub.pipeline.deps import PipelineDeps, logged
 from hub.plugins import PluginFailure
-from hub.store import config, signals, warnings
+from hub.store import config, observed_work, signals, warnings
 from hub.store.chain import write_audit
 from hub.store.engine import Connection
 
@@ -112,9 +112,10 @@ def _next(deps: PipelineDeps, connection: Connection, skip: set[str]) -> SignalV
 
 def _issue_by_rule(deps: PipelineDeps, connection: Connection, signal: SignalView) -> WarningView | None:
     """The warning; None when the signal's demands have grown too old since it was seen (design decision 8)."""
-    times = signals.event_times(connection, signal.demand_ids)
+    times = list(signals.event_times(connection, signal.demand_ids).values())
+    times += [signal.window_to] if signal.observed else []
     oldest = deps.clock.now() - timedelta(days=deps.settings.max_event_age_days)
-    if not times or max(times.values()) < oldest:
+    if not times or max(times) < oldest:
         signals.age(connection, signal.signal_id)
         return None
     return _issue(
@@ -143,6 +144,7 @@ def _issue(
     signals.triage(
         connection, signal.signal_id, SignalState.WARNED, now, by=by, verdict="issue", reason=reason
     )
+    observed_work.push(connection, "warning", [warning.warning_id], now)
     write_audit(
         connection,
         deps.chain.salted_digest,

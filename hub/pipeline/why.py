@@ -9,7 +9,7 @@ from hub.model.demand import DemandFacts
 from hub.model.warning import SignalDraft, SignalView, WarningView
 from hub.pipeline import episodes
 from hub.pipeline.deps import PipelineDeps
-from hub.pipeline.evaluate import drafts_of, ready_rule
+from hub.pipeline.judging import answer_of, ready_rule
 from hub.sdk.rules import AffectedKey
 from hub.store import signals, warnings
 from hub.store.config import RuleSetting
@@ -94,7 +94,7 @@ def recompute(deps: PipelineDeps, signal_id: str) -> Recomputed:
             )
         rule = ready_rule(deps, signal.rule_id, RuleSetting(params=signal.params))
         key = AffectedKey(signal.key, signal.window_from, signal.window_to)
-        drafts = drafts_of(deps, connection, now, rule, [key]).get(signal.key, [])
+        drafts = answer_of(deps, connection, now, rule, [key]).drafts.get(signal.key, ())
         kept = episodes.plan([signal], drafts, rule.scope(key)).kept
     if not kept:
         return Recomputed(("condition",), None)

@@ -30,7 +30,7 @@ from hub.sdk.channel import (
 from hub.sdk.context import ChannelContext, SourceGate
 from hub.sdk.hookspecs import hookimpl
 from hub.sdk.notify import Endpoint, Notifier, OutgoingMessage, Receipt
-from hub.sdk.rules import AffectedKey, History, RuleParams, WarningRule
+from hub.sdk.rules import AffectedKey, History, ObservationRule, Recheck, RuleParams, Seen, WarningRule
 
 __all__ = [
     "SDK_VERSION",
@@ -47,6 +47,7 @@ __all__ = [
     "Endpoint",
     "History",
     "Notifier",
+    "ObservationRule",
     "Order",
     "OutgoingMessage",
     "Page",
@@ -55,11 +56,13 @@ __all__ = [
     "RawAttachment",
     "RawRecord",
     "Receipt",
+    "Recheck",
     "RecordProblem",
     "RecordRejected",
     "Reply",
     "ReplyReceipt",
     "RuleParams",
+    "Seen",
     "SourceContractError",
     "SourceGate",
     "SourceUnavailable",

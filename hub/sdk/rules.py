@@ -10,6 +10,8 @@ from typing import Any, ClassVar, Final, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from hub.model.calendar import WorkCalendar
+from hub.model.codes import Stage, Watch
 from hub.model.demand import DemandFacts
 from hub.model.warning import SignalDraft
 
@@ -25,13 +27,60 @@ class AffectedKey:
 
     Attributes:
         key: What `WarningRule.keys` gave.
-        since: Earliest event time (``submitted_at``) among the demands that touch it, aware UTC.
+        since: Earliest event time among what touches it (of a demand, ``submitted_at``), aware UTC; of a key whose `Recheck` is due,
+            the moment that was asked for.
         until: Latest such time; equal to ``since`` for one demand.
     """
 
     key: str
     since: datetime
     until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """A rule wants to judge a key again at a moment, whatever comes in until then: a time limit that runs out, a week that ends.
+
+    Each evaluation of a key replaces what was asked for at the last one; of several for one key the earliest holds.
+
+    Attributes:
+        key: One of those that the rule was asked about.
+        at: Aware, after the moment of this evaluation (`History.now`).
+    """
+
+    key: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One thing that is no demand, as rules see it: a case, a rating, an inspection, a finding, a monitor event, a warning, an order.
+
+    Attributes:
+        kind: ``case``, ``rating``, ``inspection``, ``finding``, ``monitor_event``, ``warning`` or ``order``.
+        id: Of the thing in the hub; a case has one for all of its parts.
+        instance: The configured channel that brought it; empty for the hub's own.
+        at: Its event time, aware UTC; when the hub first had it where its source tells none.
+        watch: Through which of the six watches it came (六察); None for the hub's own.
+        what: The model of that kind, without anything personal: those fields are None or empty.
+    """
+
+    kind: str
+    id: str
+    instance: str
+    at: datetime
+    watch: Watch | None
+    what: Any
+
+    @property
+    def deleted(self) -> bool:
+        """Whether its source says that it is gone."""
+        return bool(getattr(self.what, "deleted", False))
+
+    @property
+    def ref(self) -> str:
+        """How `SignalDraft.observed` names it: ``kind:id``."""
+        return f"{self.kind}:{self.id}"
 
 
 class History(Protocol):
@@ -62,9 +111,24 @@ class History(Protocol):
         """For each key the demands per ISO week (county zone; week's Monday 00:00 aware, count), ascending."""
         ...
 
+    def seen(
+        self, kind: str, subject: str, spans: Mapping[str, tuple[datetime, datetime]]
+    ) -> Mapping[str, Sequence[Seen]]:
+        """For each key the things of one kind with ``since <= at < until``, ascending by time then id; the deleted are left out.
+
+        ``subject`` names what the keys are: the kind itself (ids) or ``case_no``, ``item`` (item_code), ``window``, ``post``,
+        ``organisation``, ``region``, where the kind has it.
+        """
+        ...
+
     @property
     def now(self) -> datetime:
         """The moment of this evaluation, aware UTC."""
+        ...
+
+    @property
+    def calendar(self) -> WorkCalendar:
+        """The county's working days."""
         ...
 
 
@@ -81,7 +145,9 @@ class WarningRule(ABC):
         rule_id: Stable id (``W01``).
         title: Its name in 中文.
         version: Of the logic; changes whenever the same inputs could give another answer.
-        subject: What its keys are, as `History.demands` understands it.
+        subject: What its keys are, as `History` understands it.
+        observes: Kinds of things beside demands that it cares for (see `Seen`); each that is new or changed is shown to `observed_keys`.
+        stage: Of a rule about cases: whether it looks before, during or after the handling (R36); None for the others.
         Params: Model of its parameters.
     """
 
@@ -89,6 +155,8 @@ class WarningRule(ABC):
     title: ClassVar[str]
     version: ClassVar[str]
     subject: ClassVar[str]
+    observes: ClassVar[tuple[str, ...]] = ()
+    stage: ClassVar[Stage | None] = None
     Params: ClassVar[type[RuleParams]] = RuleParams
 
     def __init__(self, params: RuleParams | None = None) -> None:
@@ -102,6 +170,10 @@ class WarningRule(ABC):
         judged again. A key of subject ``demand`` that has a signal is judged again whatever this answers.
         """
 
+    def observed_keys(self, seen: Seen) -> Iterable[str]:
+        """The keys that this thing touches; as `keys`, for the kinds in ``observes``."""
+        return ()
+
     def scope(self, affected: AffectedKey) -> tuple[datetime, datetime]:
         """The event time ``[since, until)`` that `evaluate` covers for this key: all of it, unless a rule says otherwise.
 
@@ -110,11 +182,23 @@ class WarningRule(ABC):
         return EVER
 
     @abstractmethod
-    def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft]:
-        """Every episode of these keys within their `scope`.
+    def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft | Recheck]:
+        """Every episode of these keys within their `scope`, and when a key is to be judged again though nothing comes in.
 
         Deterministic: the same stored demands give the same drafts, in whatever order they arrived. What no draft
         names any more is no longer a signal: the caller closes open signals whose episode has gone. Drafts of one key
         never overlap in time: what overlaps is one episode. Runs within a time limit; ``history`` answers only as
         long as the call lasts.
         """
+
+
+class ObservationRule(WarningRule):
+    """A rule that cares for no demand: only for what its ``observes`` names."""
+
+    def keys(self, demand: DemandFacts) -> Iterable[str]:
+        """None."""
+        return ()
+
+    @abstractmethod
+    def observed_keys(self, seen: Seen) -> Iterable[str]:
+        """The keys that this thing touches; none when the rule does not care for it."""

@@ -15,10 +15,10 @@ from sqlalchemy.dialects.postgresql import insert
 from hub.errors import Code, ConfigError
 from hub.model.config import ConfigDocument, EndpointEntry, MatchField, RuleEntry
 from hub.sdk.notify import Endpoint
-from hub.sdk.rules import RuleParams, WarningRule
+from hub.sdk.rules import EVER, ObservationRule, RuleParams, WarningRule
 from hub.seal import Sealer
 from hub.store import endpoints as endpoint_store
-from hub.store import places, reach, work
+from hub.store import observed_work, places, reach, seen, work
 from hub.store.chain import Digest, canonical, write_audit
 from hub.store.places import GazetteerApplied
 from hub.store.tables import config_version, endpoint, organisation, routing_rule, rule_params
@@ -178,7 +178,7 @@ def apply(
     _write_routing(connection, document, version)
     changed = _write_rules(connection, settings, author, now)
     if changed:
-        work.enqueue_all_demands(connection, changed)
+        _judge_again(connection, [rules[rule_id] for rule_id in changed if rule_id in rules])
         reach.all_waits(
             connection, {rule_id: rules[rule_id].version for rule_id in changed if rule_id in rules}
         )
@@ -192,6 +192,17 @@ def apply(
         detail={"rejudged": changed},
     )
     return Applied(version, True, tuple(changed), tuple(named), gazetteer)
+
+
+def _judge_again(connection: Connection, changed: Sequence[type[WarningRule]]) -> None:
+    """Lets everything that these rules care for wait for them."""
+    of_demands = [rule.rule_id for rule in changed if not issubclass(rule, ObservationRule)]
+    if of_demands:
+        work.enqueue_all_demands(connection, of_demands)
+    for rule in changed:
+        observed_work.enqueue_all(
+            connection, [rule.rule_id], seen.ids_between(connection, rule.observes, *EVER)
+        )
 
 
 def checked_params(rules: Mapping[str, type[WarningRule]], entry: RuleEntry) -> dict[str, Any]:

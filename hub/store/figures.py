@@ -136,8 +136,9 @@ STANDING: Mapping[str, tuple[int, str]] = {
     "pending": (  # step: how much waits, and since when (seconds since 1970, 0 where nothing waits)
         1,
         "SELECT 'normalize', coalesce(sum(cardinality(raw_ids)), 0), extract(epoch FROM min(not_before)) FROM normalize_work "
-        "UNION ALL SELECT 'evaluate', coalesce(sum(cardinality(demand_ids)), 0), extract(epoch FROM min(created_at)) "
-        "FROM evaluate_work UNION ALL SELECT 'triage', count(*), extract(epoch FROM min(first_seen_at)) FROM signal "
+        "UNION ALL SELECT 'evaluate', coalesce(sum(n), 0), extract(epoch FROM min(created_at)) FROM "
+        "(SELECT cardinality(demand_ids) AS n, created_at FROM evaluate_work "
+        "UNION ALL SELECT cardinality(ids), created_at FROM observed_work) w UNION ALL SELECT 'triage', count(*), extract(epoch FROM min(first_seen_at)) FROM signal "
         "WHERE state = 'open' AND NOT historical UNION ALL SELECT 'dispatch', count(*), extract(epoch FROM min(issued_at)) "
         "FROM warning WHERE dispatched_at IS NULL AND state = 'issued' UNION ALL SELECT 'deliver', count(*), "
         "extract(epoch FROM min(created_at)) FROM outbox WHERE state = 'waiting' UNION ALL SELECT 'reply', count(*), "
@@ -270,7 +271,8 @@ def _circuits(connection: Connection) -> dict[Labels, Values]:
 
 _DUE = text(
     "SELECT EXISTS (SELECT 1 FROM normalize_work WHERE not_before <= :now), "
-    "EXISTS (SELECT 1 FROM evaluate_work WHERE not_before <= :now), "
+    "EXISTS (SELECT 1 FROM evaluate_work WHERE not_before <= :now) OR EXISTS (SELECT 1 FROM observed_work WHERE not_before <= :now) "
+    "OR EXISTS (SELECT 1 FROM recheck WHERE at <= :now), "
     "EXISTS (SELECT 1 FROM signal WHERE state = 'open' AND auto_issue AND NOT historical), "
     "EXISTS (SELECT 1 FROM warning WHERE dispatched_at IS NULL AND state = 'issued'), "
     "EXISTS (SELECT 1 FROM outbox WHERE state = 'waiting' AND next_at <= :now), "

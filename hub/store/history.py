@@ -12,7 +12,10 @@ from sqlalchemy import Connection, text
 
 from hub.clock import COUNTY_ZONE
 from hub.errors import Code, HubError, PluginError
+from hub.model.calendar import ChinaCalendar, WorkCalendar
 from hub.model.demand import DemandFacts
+from hub.sdk.rules import Seen
+from hub.store import seen
 from hub.store.engine import driver, explain
 
 _SUBJECTS = {"reporter": "reporter_key", "demand": "demand_id"}
@@ -55,15 +58,17 @@ class StoreHistory:
     Args:
         connection: Of the evaluation's transaction.
         now: The moment of the evaluation, aware UTC.
+        calendar: The county's working days.
 
     Attributes:
         failed: The error of a question that the database refused: nothing more can be asked in this savepoint, whatever the
             rule made of it.
     """
 
-    def __init__(self, connection: Connection, now: datetime) -> None:
+    def __init__(self, connection: Connection, now: datetime, calendar: WorkCalendar | None = None) -> None:
         self._connection = connection
         self._now = now
+        self._calendar: WorkCalendar = calendar if calendar is not None else ChinaCalendar()
         self._open = True
         self._one_at_a_time = Lock()
         self.failed: HubError | None = None
@@ -77,6 +82,19 @@ class StoreHistory:
     @property
     def now(self) -> datetime:
         return self._now
+
+    @property
+    def calendar(self) -> WorkCalendar:
+        return self._calendar
+
+    def seen(self, kind: str, subject: str, spans: Spans) -> dict[str, list[Seen]]:
+        if not spans:
+            return {}
+        source, values = _asked(spans)
+        found: dict[str, list[Seen]] = {}
+        for key, *row in self._answer(seen.query(kind, subject, source), values):
+            found.setdefault(key, []).append(seen.seen(kind, row))
+        return found
 
     def demands(self, subject: str, spans: Spans) -> dict[str, list[DemandFacts]]:
         found: dict[str, list[DemandFacts]] = {}
@@ -116,6 +134,9 @@ class StoreHistory:
             f'CROSS JOIN LATERAL (SELECT * FROM demand d WHERE d.{_SUBJECTS[subject]} = s.key COLLATE "C" '
             f"AND d.submitted_at >= s.since AND d.submitted_at < s.until AND {_LIVE} AND {_COUNTED} OFFSET 0) d {tail}"
         )
+        return self._answer(query, values)
+
+    def _answer(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         with self._one_at_a_time:
             if not self._open:
                 raise PluginError(

@@ -133,6 +133,7 @@ rating = _table(
     "评价（好差评）",
     Index("rating_case_idx", "case_no", postgresql_where=text("case_no IS NOT NULL")),
     Index("rating_rated_idx", "rated_at"),
+    Index("rating_window_idx", "window_no", "rated_at", postgresql_where=text("window_no IS NOT NULL")),
 )
 inspection = _table("inspection", OBSERVATIONS["inspection"], "督查巡查、走流程、视察: planned or done")
 finding = _table("finding", OBSERVATIONS["finding"], "巡查发现", Index("finding_found_idx", "found_at"))
@@ -157,6 +158,10 @@ JSON_COLUMNS: Mapping[str, frozenset[str]] = {
     for kind, table in TABLES.items()
 }
 
+# When a case happened, as rules ask for it (`hub.store.seen`): the first of these that is known.
+CASE_TIMES = ("applied_at", "accepted_at", "clock_started_at", "as_of", "updated_at")
+CASE_AT = text(f"coalesce({', '.join(CASE_TIMES)})")
+
 service_case = Table(
     "service_case",
     metadata,
@@ -169,6 +174,8 @@ service_case = Table(
     Column("sealed", LargeBinary, nullable=False),
     *_fields(Case),
     UniqueConstraint("instance", "case_no"),
+    Index("service_case_item_idx", "item_code", CASE_AT, postgresql_where=text("item_code IS NOT NULL")),
+    Index("service_case_window_idx", "window_no", CASE_AT, postgresql_where=text("window_no IS NOT NULL")),
     comment="办件 as it stands now, put together from case_part; made anew whenever one of its parts changes",
 )
 

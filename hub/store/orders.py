@@ -60,10 +60,11 @@ def add(connection: Connection, order: OrderView, demand_ids: Sequence[str]) -> 
     ).one_or_none()
     if done is None:
         return False
-    connection.execute(
-        order_demand.insert(),
-        [{"order_id": order.order_id, "demand_id": demand_id} for demand_id in demand_ids],
-    )
+    if demand_ids:
+        connection.execute(
+            order_demand.insert(),
+            [{"order_id": order.order_id, "demand_id": demand_id} for demand_id in demand_ids],
+        )
     return True
 
 

@@ -7,10 +7,16 @@ from sqlalchemy import MetaData
 
 def whole_schema() -> MetaData:
     """The description of all tables, for migrations and tests."""
-    from hub.store import observed, places, replies, routes, tables
+    from hub.store import observed, observed_work, places, replies, routes, tables
 
     described = tables.metadata
-    for brings in (observed.service_case, replies.reply_outbox, routes.demand_link, places.place_work):
+    for brings in (
+        observed.service_case,
+        observed_work.observed_work,
+        places.place_work,
+        replies.reply_outbox,
+        routes.demand_link,
+    ):
         if brings.metadata is not described:
             raise RuntimeError(
                 f"table {brings.name} stands in another MetaData than hub.store.tables.metadata"

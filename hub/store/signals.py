@@ -33,6 +33,8 @@ EVIDENCE = (
     "threshold",
     "baseline",
     "demand_ids",
+    "observed",
+    "organisation",
     "reporters",
     "summary",
     "auto_issue",

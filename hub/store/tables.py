@@ -301,6 +301,10 @@ signal = Table(
     Column("threshold", Double, nullable=False),
     Column("baseline", Double),
     Column("demand_ids", ARRAY(Id), nullable=False),
+    Column(
+        "observed", ARRAY(Id), nullable=False, server_default=EMPTY_ARRAY
+    ),  # kind:id of what else it rests on
+    Column("organisation", Text),
     Column("reporters", Integer, nullable=False),
     Column("summary", Text, nullable=False),
     Column("auto_issue", Boolean, nullable=False),

@@ -84,6 +84,8 @@ def test_evaluating_again_changes_nothing(county: County) -> None:
     _judge_everything_again(county)
     assert county.evaluate().counts == {
         "demands": 4,
+        "observed": 0,
+        "rechecked": 0,
         "placed": 0,
         "linked": 0,
         "signals_new": 0,

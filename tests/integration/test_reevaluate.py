@@ -191,7 +191,7 @@ def test_a_span_puts_back_what_was_received_in_it_for_the_rules_that_are_named(c
     an_hour_of(county, "乙", "丙")
     second = begun + timedelta(hours=1)
     waits = reevaluate.run(county.deps, rule_ids=["W08"], span=Span(since=second))
-    assert waits.counts == {"demands": 2, "rules": 1}
+    assert waits.counts == {"demands": 2, "observed": 0, "rules": 1}
     assert county.rows("SELECT rule_ids, cardinality(demand_ids) FROM evaluate_work") == [(["W08"], 2)]
 
 
@@ -264,7 +264,7 @@ def test_the_command_says_what_it_did_and_is_written_to_the_audit_log(desk: Desk
     assert (nothing.code, nothing.err) == (0, "")
     assert nothing.out.startswith("No rule has missed a demand: nothing to do.")
     again = desk.hub("demand", "reevaluate", "--all", "--rule", "W08", "--json")
-    assert again.document["reports"][0]["counts"] == {"demands": 2, "rules": 1}
+    assert again.document["reports"][0]["counts"] == {"demands": 2, "observed": 0, "rules": 1}
     shown = desk.hub("demand", "reevaluate", "--since", "2020-01-01")
     assert shown.out.startswith("4 demands wait for 2 rules again: `hub serve`")
     wrong = desk.hub("demand", "reevaluate", "--rule", "W99")

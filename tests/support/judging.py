@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
@@ -15,7 +16,9 @@ from hub.model.calendar import ChinaCalendar
 from hub.model.codes import DemandType, Watch
 from hub.model.config import parse_document
 from hub.model.demand import Demand, Reporter
+from hub.model.observation import Observation
 from hub.model.report import Report
+from hub.model.said import OBSERVATIONS
 from hub.pipeline import collect, dispatch, evaluate, triage
 from hub.pipeline.collect import Source
 from hub.pipeline.deps import PipelineDeps
@@ -53,6 +56,18 @@ class PlainChannel(Channel[ChannelSettings]):
 
     def normalize(self, raw: RawRecord) -> Sequence[Demand]:
         return [Demand.model_validate_json(raw.body)]
+
+
+class WatchingChannel(PlainChannel):
+    """Its records are observations as the hub itself writes them down: a kind, then its fields."""
+
+    name = "watching"
+    watch = Watch.MONITOR
+    says: ClassVar[tuple[type[Demand] | type[Observation], ...]] = tuple(OBSERVATIONS.values())
+
+    def normalize(self, raw: RawRecord) -> Sequence[Demand | Observation]:  # type: ignore[override]
+        kind, fields = json.loads(raw.body)
+        return [OBSERVATIONS[kind].model_validate(fields)]
 
 
 class Bringing:
@@ -152,6 +167,22 @@ class County:
         channel.records = records
         (report,) = collect.run(self.collecting, Source(channel, "plain", "plain 1"))
         return report
+
+    def observe(self, *observations: Observation, watch: Watch = Watch.MONITOR) -> None:
+        """Collects cases, ratings and the like as one page; one that was sent before is a new state of it."""
+        ctx = ChannelContext("watching", lambda name: "", LocalGate(self.clock), Quiet(), self.clock)
+        kind = type("Watching", (WatchingChannel,), {"watch": watch})
+        channel: WatchingChannel = kind(ChannelSettings(), ctx)
+        channel.records = [
+            RawRecord(
+                one.source_no,
+                json.dumps([one.kind, one.model_dump(mode="json", exclude_defaults=True)]).encode(),
+                deleted=one.deleted,
+            )
+            for one in observations
+        ]
+        (report,) = collect.run(self.collecting, Source(channel, "watching", "watching 1"))
+        assert report.records.quarantined == 0
 
     def repeat(self, phone: str, *days: float, **fields: Any) -> list[Demand]:
         """One person's demands, so many days ago each; collected."""

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.builtin.rules import RepeatedReporter, RepeatedReporterParams, SensitiveSudden
+from hub.model.calendar import ChinaCalendar
 from hub.model.codes import Anonymity, DemandStatus, DemandType, Level, Nature, Urgency, Watch
 from hub.model.demand import DemandFacts
 from hub.sdk.rules import AffectedKey
@@ -48,6 +49,10 @@ class Kept:
     def __init__(self, *demands: DemandFacts) -> None:
         self._demands = sorted(demands, key=lambda one: (one.submitted_at, one.demand_id))
         self.now = START
+        self.calendar = ChinaCalendar()
+
+    def seen(self, kind, subject, spans):
+        return {}
 
     def counts(self, subject, spans):
         return {key: len(found) for key, found in self.demands(subject, spans).items()}

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hub.model.codes import RunState
-from hub.pipeline.evaluate import judging
+from hub.pipeline.judging import judging
 from hub.runtime.doctor.findings import Finding, fail, ok, warn
 from hub.runtime.keys import keys_path
+from hub.sdk.rules import ObservationRule
 from hub.seal import ChainSalt, KeyRing
-from hub.store import chain, config, endpoints, health, quarantine, reach
+from hub.store import chain, config, endpoints, health, quarantine, reach, seen
 from hub.store.config import RuleSetting
 from hub.store.engine import Connection
 from hub.store.figures import standing
@@ -137,11 +138,18 @@ def rules(hub: Hub, connection: Connection) -> Iterator[Finding]:
     }
     found = 0
     for rule_id, one in missed.items():
-        demands = reach.count(connection, one, now, most=_MANY)
-        if not demands:
+        entry = hub.plugins.rules.get(rule_id)
+        watched = entry is not None and issubclass(entry.cls, ObservationRule)
+        if entry is not None and watched:
+            # Cases, ratings and the like: what there is of them.
+            between = seen.ids_between(connection, entry.cls.observes, one.since or now, one.until or now)
+            count = min(_MANY, sum(len(ids) for _, ids in between))
+        else:
+            count = reach.count(connection, one, now, most=_MANY)
+        if not count:
             continue
         found += 1
-        without = _judged_without(one, demands)
+        without = _judged_without(one, count, "record" if watched else "demand")
         if one.absent:
             gone = f" since {one.since:%Y-%m-%d %H:%M} UTC" if one.since and one.since > reach.EVER else ""
             yield warn(
@@ -157,15 +165,13 @@ def rules(hub: Hub, connection: Connection) -> Iterator[Finding]:
                 f"`hub demand reevaluate --rule {rule_id}` puts them before it",
             )
     if not found:
-        yield ok(
-            "rules", f"every stored demand was judged by, or waits for, {', '.join(judges) or 'no rule'}"
-        )
+        yield ok("rules", f"all that is stored was judged by, or waits for, {', '.join(judges) or 'no rule'}")
 
 
-def _judged_without(one: Reach, demands: int) -> str:
-    count = f"more than {_MANY:,} demands were" if demands == _MANY else f"{demands:,} demands were"
-    count = "1 demand was" if demands == 1 else count
-    return f"{count} judged {'by the former one' if one.why is Why.VERSION else 'without it'}"
+def _judged_without(one: Reach, count: int, what: str) -> str:
+    told = f"more than {_MANY:,} {what}s were" if count == _MANY else f"{count:,} {what}s were"
+    told = f"1 {what} was" if count == 1 else told
+    return f"{told} judged {'by the former one' if one.why is Why.VERSION else 'without it'}"
 
 
 def outbox(hub: Hub, connection: Connection) -> Iterator[Finding]:
