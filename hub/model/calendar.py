@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Protocol
@@ -41,6 +41,11 @@ class WorkCalendar(Protocol):
         """End of office hours, county zone."""
         ...
 
+    @property
+    def office_hours(self) -> Sequence[tuple[time, time]]:
+        """When offices work on a working day: from, until, county zone; ascending, the last ends at `closes_at`."""
+        ...
+
 
 @dataclass(frozen=True)
 class ChinaCalendar:
@@ -49,13 +54,33 @@ class ChinaCalendar:
     Attributes:
         overrides: Day -> whether offices work on it.
         complete_years: Years that the overrides describe in full.
+        opens_at: Beginning of office hours.
+        noon: The break, from and until; None where there is none.
+        closes_at: End of office hours.
 
-    Source: domain.md §6.5: chinesecalendar 1.11 knows 2004–2026 and raises beyond.
+    Raises:
+        ValueError: The hours do not ascend.
+
+    Source: domain.md §6.5: chinesecalendar 1.11 knows 2004–2026 and raises beyond; the usual hours are those seen in practice there.
     """
 
     overrides: Mapping[date, bool] = field(default_factory=dict)
     complete_years: frozenset[int] = frozenset()
     closes_at: time = time(17, 30)
+    opens_at: time = time(9, 0)
+    noon: tuple[time, time] | None = (time(12, 0), time(13, 30))
+
+    def __post_init__(self) -> None:
+        turns = [turn for span in self.office_hours for turn in span]
+        if sorted(set(turns)) != turns:
+            raise ValueError(f"office hours must ascend, not {', '.join(f'{turn:%H:%M}' for turn in turns)}")
+
+    @property
+    def office_hours(self) -> Sequence[tuple[time, time]]:
+        """See `WorkCalendar.office_hours`."""
+        if self.noon is None:
+            return ((self.opens_at, self.closes_at),)
+        return ((self.opens_at, self.noon[0]), (self.noon[1], self.closes_at))
 
     def is_working_day(self, day: date) -> bool:
         """See `WorkCalendar.is_working_day`; what the office entered goes before everything else."""
