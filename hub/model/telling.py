@@ -1,7 +1,7 @@
 """Whether a warning is told again: one pure function, so that the same past gives the same answer in every process.
 
 The spirit is that of a notification log: what was told last is compared with what stands now. How the answers relate to those of
-Prometheus Alertmanager, on the same events, stands in docs/decisions/0014-telling.md and is proved by
+Prometheus Alertmanager, on the same events, stands in docs/decisions/0015-telling.md and is proved by
 tests/integration/test_telling_alertmanager.py.
 """
 
