@@ -24,7 +24,8 @@ def register(app: typer.Typer) -> None:
 def apply(
     ctx: typer.Context,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="YAML: organisations, endpoints, routing, rules.")
+        Path,
+        typer.Argument(metavar="FILE", help="YAML: organisations, endpoints, routing, rules, categories."),
     ],
     by: Annotated[
         str | None,
@@ -59,6 +60,11 @@ def apply(
         if done.rejudged:
             out.say(
                 f"Every stored demand waits for {', '.join(done.rejudged)} again: `hub run once --step evaluate`, or `hub serve`."
+            )
+        if done.catalogue.new:
+            out.say(
+                f"Category catalogue {done.catalogue.version} stands: {done.catalogue.categories} categories; "
+                f"{done.catalogue.waiting} stored demands have theirs judged again."
             )
         if done.renewed_secrets:
             out.say(f"Secrets read for {', '.join(done.renewed_secrets)}.")

@@ -1,4 +1,4 @@
-"""The document of `hub config apply`: organisations, their endpoints, routing, rules, regions and places, as data (design decision 13)."""
+"""The document of `hub config apply`: organisations, endpoints, routing, rules, categories, places, as data (design decision 13)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from hub.errors import Code, ConfigError
+from hub.model.category import CategoriesSection
 from hub.model.demand import Emitted
 from hub.model.place import MOST_PLACES, MOST_REGIONS, PlaceEntry, RegionEntry, place_faults, region_faults
 
@@ -113,12 +114,14 @@ class ConfigDocument(Emitted):
 
     Attributes:
         regions: None leaves the table of regions as it stands (it may have come by `hub place import`); likewise ``places``.
+        categories: None leaves the category catalogue as it stands, which is the hub's own before any was applied.
     """
 
     organisations: tuple[OrganisationEntry, ...] = ()
     endpoints: tuple[EndpointEntry, ...] = ()
     routing: tuple[RoutingEntry, ...] = ()
     rules: tuple[RuleEntry, ...] = ()
+    categories: CategoriesSection | None = None
     regions: tuple[RegionEntry, ...] | None = Field(default=None, max_length=MOST_REGIONS)
     places: tuple[PlaceEntry, ...] | None = Field(default=None, max_length=MOST_PLACES)
 

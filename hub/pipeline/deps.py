@@ -9,6 +9,7 @@ from hub.clock import Clock
 from hub.model.calendar import WorkCalendar
 from hub.model.codes import RunState
 from hub.model.report import Report
+from hub.pipeline.category import CategoryBook
 from hub.pipeline.place import PlaceBook
 from hub.plugins import PluginSet
 from hub.seal import ChainSalt, Sealer
@@ -28,6 +29,7 @@ class PipelineDeps:
         contact: Telephone of the handling office, printed on orders.
         rule_timeout_s: Seconds that one rule may take for one batch.
         places: The county's gazetteer, as this process has read it.
+        categories: The category catalogue and model, likewise.
     """
 
     store: Store
@@ -41,6 +43,7 @@ class PipelineDeps:
     contact: str = ""
     rule_timeout_s: float = RULE_TIMEOUT_S
     places: PlaceBook = field(default_factory=PlaceBook)
+    categories: CategoryBook = field(default_factory=CategoryBook)
 
 
 def logged(deps: PipelineDeps, report: Report, started_at: datetime) -> Report:

@@ -437,7 +437,8 @@ def _matter_text(origin: _Origin, matter: Matter, demands: Sequence[DemandFacts]
     if matter.protected:
         return _NO_TEXT
     if demands:
-        about, count = demands[0].item_name or demands[0].category or demands[0].title, len(demands)
+        one, count = demands[0], len(demands)
+        about = one.item_name or "：".join(filter(None, (one.category, one.title)))
     else:
         first = origin.observed[0]
         about, count = first.get("item_name") or first.get("case_no") or first["number"], len(origin.observed)

@@ -31,7 +31,8 @@ def run(deps: PipelineDeps, *, max_batches: int | None = None) -> Report:
 
     Returns:
         Counts ``demands`` (judged, once a batch), ``observed`` (cases, ratings and the like, likewise), ``rechecked`` (keys whose
-        moment had come), ``placed`` (whose place was found, or is another), ``linked`` (earlier demands of which it came to light
+        moment had come), ``placed`` (whose place was found, or is another),
+        ``categorized`` (whose category was, likewise), ``linked`` (earlier demands of which it came to light
         whose they are, or what they are the same as), ``signals_new``, ``signals_changed`` and ``signals_closed`` (merged ones
         included); one problem for each rule that failed.
 
@@ -42,17 +43,17 @@ def run(deps: PipelineDeps, *, max_batches: int | None = None) -> Report:
     total = Tally()
     batches = 0
     while max_batches is None or batches < max_batches:
-        total.counts["placed"] += place.prepare(deps)
+        total.took(place.prepare(deps))
         try:
             done = _batch(deps) or evaluate_observed.batch(deps) or evaluate_observed.moments(deps)
         except RulesChanged:
             continue  # new parameters were applied in between: judge the same work under them
         if done is None:
-            # A new gazetteer looks at what is stored when nothing new waits; what it changes is judged next.
+            # A new gazetteer, catalogue or model looks at what is stored when nothing new waits; what it changes is judged next.
             again = place.rework(deps)
             if again is None:
                 break
-            total.counts["placed"] += again
+            total.took(again)
         else:
             total.add(done)
         batches += 1

@@ -58,6 +58,7 @@ class Tally:
                 "observed",
                 "rechecked",
                 "placed",
+                "categorized",
                 "linked",
                 "signals_new",
                 "signals_changed",
@@ -68,9 +69,14 @@ class Tally:
     )
     problems: dict[str, Problem] = field(default_factory=dict)
 
-    def add(self, other: Tally) -> None:
-        for name, count in other.counts.items():
+    def took(self, counts: Mapping[str, int]) -> None:
+        """Adds these counts."""
+        for name, count in counts.items():
             self.counts[name] += count
+
+    def add(self, other: Tally) -> None:
+        """Adds what another batch did."""
+        self.took(other.counts)
         self.problems.update(other.problems)
 
 

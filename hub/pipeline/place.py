@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from hub.errors import HubError
 from hub.model.place import is_region_code, significant
+from hub.pipeline import category
 from hub.pipeline.intake import read_personal
 from hub.store import landing, places, work
 from hub.store.engine import Connection
@@ -50,35 +51,43 @@ class PlaceBook:
             return self._gazetteer
 
 
-def prepare(deps: PipelineDeps) -> int:
-    """Places what is new or changed, a batch of work rows; the rules may have it then. How many places that changed."""
+def prepare(deps: PipelineDeps) -> dict[str, int]:
+    """Finds place, then category, of what is new or changed, a batch of work rows; the rules may have it then.
+
+    Returns:
+        How many changed: ``placed`` and ``categorized``.
+    """
     now = deps.clock.now()
     with deps.store.begin() as connection:
         jobs = work.claim_unplaced(connection, now, deps.settings.batch)
         if not jobs:
-            return 0
-        changed = sum(len(_settle(deps, connection, demand_ids, now)) for _, demand_ids in jobs)
+            return {}
+        placed = sum(len(_settle(deps, connection, demand_ids, now)) for _, demand_ids in jobs)
+        # All at once: what two rows hold is decided once.
+        everybody = sorted({demand_id for _, demand_ids in jobs for demand_id in demand_ids})
+        categorized = len(category.settle(deps, connection, everybody, now))
         work.mark_placed(connection, [work_id for work_id, _ in jobs])
-        return changed
+        return {"placed": placed, "categorized": categorized}
 
 
-def rework(deps: PipelineDeps) -> int | None:
-    """One row of what waits for a new gazetteer, in a transaction of its own; what changes waits for the rules again.
+def rework(deps: PipelineDeps) -> dict[str, int] | None:
+    """One row of what waits for a new gazetteer, or else for a new catalogue or model, in a transaction of its own; what changes waits for the rules again.
 
     Returns:
-        How many places changed; None when nothing is due.
+        How many changed: ``placed``, or ``categorized``; None when nothing is due.
     """
     now = deps.clock.now()
     with deps.store.begin() as connection:
         claimed = places.claim(connection, now)
-        if claimed is None:
-            return None
-        work_id, demand_ids = claimed
-        changed = _settle(deps, connection, demand_ids, now, again=True)
-        if changed:
-            landing.push_evaluate_work(connection, changed, now)
-        places.done(connection, work_id)
-        return len(changed)
+        if claimed is not None:
+            work_id, demand_ids = claimed
+            changed = _settle(deps, connection, demand_ids, now, again=True)
+            if changed:
+                landing.push_evaluate_work(connection, changed, now)
+            places.done(connection, work_id)
+            return {"placed": len(changed)}
+    categorized = category.rework(deps)
+    return None if categorized is None else {"categorized": categorized}
 
 
 def _settle(

@@ -13,15 +13,19 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from hub.errors import Code, ConfigError
+from hub.model.category import CategoriesSection, category_faults, resolved
 from hub.model.config import ConfigDocument, EndpointEntry, MatchField, RuleEntry
 from hub.sdk.notify import Endpoint
 from hub.sdk.rules import EVER, ObservationRule, RuleParams, WarningRule
 from hub.seal import Sealer
+from hub.store import categories, observed_work, places, reach, seen, work
 from hub.store import endpoints as endpoint_store
-from hub.store import observed_work, places, reach, seen, work
+from hub.store.categories import CatalogueApplied
 from hub.store.chain import Digest, canonical, write_audit
 from hub.store.places import GazetteerApplied
 from hub.store.tables import config_version, endpoint, organisation, routing_rule, rule_params
+from hub.text.category_catalogue import digest as digest_of
+from hub.text.category_catalogue import own_entries
 
 _LOCK = 0x636F6E66  # "conf": one document at a time over all processes
 
@@ -65,6 +69,7 @@ class Applied:
         rejudged: Rules whose parameters changed: every stored demand waits for them again.
         renewed_secrets: Endpoints whose secrets were read anew.
         gazetteer: Regions and places that stand now.
+        catalogue: The category catalogue that stands now.
     """
 
     version: int
@@ -72,6 +77,7 @@ class Applied:
     rejudged: tuple[str, ...] = ()
     renewed_secrets: tuple[str, ...] = ()
     gazetteer: GazetteerApplied = field(default_factory=GazetteerApplied)
+    catalogue: CatalogueApplied = field(default_factory=CatalogueApplied)
 
 
 def organisations(connection: Connection) -> dict[str, Organisation]:
@@ -149,9 +155,10 @@ def apply(
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     settings = [(entry, checked_params(rules, entry)) for entry in document.rules]
     secrets = {entry.id: tuple(secret(name) for name in entry.secrets) for entry in document.endpoints}
-    content = document.model_dump(mode="json", exclude={"regions", "places"})
-    # Kept in versions of its own, for it may come by another door and is large.
+    content = document.model_dump(mode="json", exclude={"regions", "places", "categories"})
+    # Kept in versions of their own: large, and what they change is judged again by a step of its own.
     gazetteer = places.put(connection, document.regions, document.places, author, now)
+    catalogue = _put_catalogue(connection, document.categories, author, now)
     fingerprint = sha256(canonical(content)).hexdigest()
     last = connection.execute(
         select(config_version.c.version, config_version.c.digest)
@@ -160,7 +167,7 @@ def apply(
     ).one_or_none()
     if last is not None and last.digest == fingerprint:
         renewed = _renew_secrets(connection, sealer, document.endpoints, secrets, last.version)
-        return Applied(last.version, False, renewed_secrets=renewed, gazetteer=gazetteer)
+        return Applied(last.version, False, renewed_secrets=renewed, gazetteer=gazetteer, catalogue=catalogue)
     version: int = connection.execute(
         config_version.insert()
         .values(digest=fingerprint, author=author, applied_at=now, document=content)
@@ -191,7 +198,21 @@ def apply(
         subject=f"configuration {version}",
         detail={"rejudged": changed},
     )
-    return Applied(version, True, tuple(changed), tuple(named), gazetteer)
+    return Applied(version, True, tuple(changed), tuple(named), gazetteer, catalogue)
+
+
+def _put_catalogue(
+    connection: Connection, section: CategoriesSection | None, author: str, now: datetime
+) -> CatalogueApplied:
+    own = own_entries()
+    if section is not None and (faults := category_faults(section, own)):
+        raise ConfigError(
+            f"the category catalogue cannot be applied: {'; '.join(faults[:10])}; nothing was changed: correct `categories:` and apply "
+            "it again",
+            code=Code.CONFIG_INVALID,
+        )
+    whole = digest_of(resolved(section, own)) if section is not None else ""
+    return categories.put(connection, section, own, whole, author, now)
 
 
 def _judge_again(connection: Connection, changed: Sequence[type[WarningRule]]) -> None:

@@ -15,14 +15,14 @@ from hub.errors import Code, HubError, PluginError
 from hub.model.calendar import ChinaCalendar, WorkCalendar
 from hub.model.demand import DemandFacts
 from hub.sdk.rules import Seen
-from hub.store import seen
+from hub.store import categories, seen
 from hub.store.engine import driver, explain
 
 _SUBJECTS = {"reporter": "reporter_key", "demand": "demand_id"}
 Spans = Mapping[str, tuple[datetime, datetime]]
 
 FACT_COLUMNS = tuple(name for name in DemandFacts.model_fields)
-_FACTS = ", ".join(f"d.{name}" for name in FACT_COLUMNS)
+_FACTS = ", ".join(categories.SEEN if name == "category" else f"d.{name}" for name in FACT_COLUMNS)
 _LIVE = "NOT d.deleted AND d.status <> 'void'"
 # What came by another route as well is counted where it is the same as.
 _COUNTED = "NOT EXISTS (SELECT 1 FROM demand_link l WHERE l.demand_id = d.demand_id)"
@@ -218,14 +218,22 @@ def former_facts(connection: Connection, now: Sequence[DemandFacts]) -> list[Dem
         '(SELECT was FROM demand_history h WHERE h.demand_id = s.id COLLATE "C" OFFSET 0) h ORDER BY 1, 2',
         (sorted(by_id),),
     )
-    found = []
-    for demand_id, was_then in rows:
+    decided = categories.formers(connection, sorted(by_id))
+    found: dict[DemandFacts, None] = {}
+    for demand_id, was_then in [*rows, *((demand_id, {}) for demand_id in decided)]:
+        now_is = by_id[demand_id]
         known = {name: value for name, value in was_then.items() if value is not None}
         cleared = {name: None for name, value in was_then.items() if value is None and name in _NULLABLE}
-        former = DemandFacts.model_validate({**dict(by_id[demand_id]), **known, **cleared})
-        if former != by_id[demand_id]:
-            found.append(former)
-    return found
+        # The history keeps the source's own word alone; with which category rules saw that state is not known: with each.
+        said = [known.pop("category")] if "category" in known else []
+        for category in dict.fromkeys([now_is.category, *said, *decided.get(demand_id, ())]):
+            former = DemandFacts.model_validate({**dict(now_is), **known, **cleared, "category": category})
+            if former != now_is:
+                found[former] = None
+    return list(found)
 
 
-_NULLABLE = frozenset(name for name in _FORMER if DemandFacts.model_fields[name].default is None)
+# The category is the hub's own finding where the source says none: nothing that a former state could clear.
+_NULLABLE = frozenset(name for name in _FORMER if DemandFacts.model_fields[name].default is None) - {
+    "category"
+}

@@ -7,10 +7,21 @@ from sqlalchemy import MetaData
 
 def whole_schema() -> MetaData:
     """The description of all tables, for migrations and tests."""
-    from hub.store import observed, observed_work, places, replies, routes, tables
+    from hub.store import (
+        categories,
+        category_models,
+        observed,
+        observed_work,
+        places,
+        replies,
+        routes,
+        tables,
+    )
 
     described = tables.metadata
     for brings in (
+        categories.category_work,
+        category_models.category_model,
         observed.service_case,
         observed_work.observed_work,
         places.place_work,

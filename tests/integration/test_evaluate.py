@@ -87,6 +87,7 @@ def test_evaluating_again_changes_nothing(county: County) -> None:
         "observed": 0,
         "rechecked": 0,
         "placed": 0,
+        "categorized": 0,
         "linked": 0,
         "signals_new": 0,
         "signals_changed": 0,
