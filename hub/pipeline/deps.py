@@ -10,6 +10,7 @@ from hub.model.calendar import WorkCalendar
 from hub.model.codes import RunState
 from hub.model.report import Report
 from hub.pipeline.category import CategoryBook
+from hub.pipeline.matter import MatterBook
 from hub.pipeline.place import PlaceBook
 from hub.plugins import PluginSet
 from hub.seal import ChainSalt, Sealer
@@ -30,6 +31,7 @@ class PipelineDeps:
         rule_timeout_s: Seconds that one rule may take for one batch.
         places: The county's gazetteer, as this process has read it.
         categories: The category catalogue and model, likewise.
+        matters: What this process remembers of the texts that demands are grouped by.
     """
 
     store: Store
@@ -44,6 +46,7 @@ class PipelineDeps:
     rule_timeout_s: float = RULE_TIMEOUT_S
     places: PlaceBook = field(default_factory=PlaceBook)
     categories: CategoryBook = field(default_factory=CategoryBook)
+    matters: MatterBook = field(default_factory=MatterBook)
 
 
 def logged(deps: PipelineDeps, report: Report, started_at: datetime) -> Report:

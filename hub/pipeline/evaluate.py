@@ -13,7 +13,7 @@ from itertools import chain, product
 from hub.errors import HubError
 from hub.model.demand import DemandFacts
 from hub.model.report import Report
-from hub.pipeline import evaluate_observed, place
+from hub.pipeline import evaluate_observed, matter, place
 from hub.pipeline.deps import PipelineDeps, logged
 from hub.pipeline.judging import MINUTE, Judge, RulesChanged, Tally, judging, spans, touched
 from hub.sdk.rules import AffectedKey, WarningRule
@@ -31,10 +31,9 @@ def run(deps: PipelineDeps, *, max_batches: int | None = None) -> Report:
 
     Returns:
         Counts ``demands`` (judged, once a batch), ``observed`` (cases, ratings and the like, likewise), ``rechecked`` (keys whose
-        moment had come), ``placed`` (whose place was found, or is another),
-        ``categorized`` (whose category was, likewise), ``linked`` (earlier demands of which it came to light
-        whose they are, or what they are the same as), ``signals_new``, ``signals_changed`` and ``signals_closed`` (merged ones
-        included); one problem for each rule that failed.
+        moment had come), ``placed`` (whose place was found, or is another), ``categorized`` (whose category was, likewise),
+        ``grouped`` (put into a matter, or into another), ``linked`` (earlier demands of which it came to light whose they are, or what
+        they are the same as), ``signals_new``, ``signals_changed`` and ``signals_closed`` (merged ones included); one problem for each rule that failed.
 
     Raises:
         StoreError: The database failed; what was committed before stands, the rest waits.
@@ -44,6 +43,7 @@ def run(deps: PipelineDeps, *, max_batches: int | None = None) -> Report:
     batches = 0
     while max_batches is None or batches < max_batches:
         total.took(place.prepare(deps))
+        total.counts["grouped"] += matter.prepare(deps)
         try:
             done = _batch(deps) or evaluate_observed.batch(deps) or evaluate_observed.moments(deps)
         except RulesChanged:

@@ -59,6 +59,7 @@ class Tally:
                 "rechecked",
                 "placed",
                 "categorized",
+                "grouped",
                 "linked",
                 "signals_new",
                 "signals_changed",

@@ -91,7 +91,8 @@ class History(Protocol):
     ) -> Mapping[str, Sequence[DemandFacts]]:
         """For each key its demands with ``since <= submitted_at < until``, ascending by time then id.
 
-        ``subject`` names what the keys are: ``reporter`` (reporter_key) or ``demand`` (demand_id); a key with no demand is absent.
+        ``subject`` names what the keys are: ``reporter`` (reporter_key), ``demand`` (demand_id) or ``matter``
+        (matter_id, 同一诉求); a key with no demand is absent.
         """
         ...
 

@@ -18,11 +18,20 @@ from hub.sdk.rules import Seen
 from hub.store import categories, seen
 from hub.store.engine import driver, explain
 
-_SUBJECTS = {"reporter": "reporter_key", "demand": "demand_id"}
+# Where the demands of a key stand, each by an index.
+_SUBJECTS = {
+    "reporter": 'demand d WHERE d.reporter_key = s.key COLLATE "C"',
+    "demand": 'demand d WHERE d.demand_id = s.key COLLATE "C"',
+    "matter": 'matter_member m JOIN demand d ON d.demand_id = m.demand_id WHERE m.matter_id = s.key COLLATE "C" '
+    "AND m.submitted_at >= s.since AND m.submitted_at < s.until",
+}
 Spans = Mapping[str, tuple[datetime, datetime]]
 
 FACT_COLUMNS = tuple(name for name in DemandFacts.model_fields)
-_FACTS = ", ".join(categories.SEEN if name == "category" else f"d.{name}" for name in FACT_COLUMNS)
+# A question for each row rather than a join: one look into the index, whatever the planner thinks of the number of rows.
+_MATTER = "(SELECT m.matter_id FROM matter_member m WHERE m.demand_id = d.demand_id)"
+_SEEN = {"category": categories.SEEN, "matter_id": _MATTER}
+_FACTS = ", ".join(_SEEN.get(name, f"d.{name}") for name in FACT_COLUMNS)
 _LIVE = "NOT d.deleted AND d.status <> 'void'"
 # What came by another route as well is counted where it is the same as.
 _COUNTED = "NOT EXISTS (SELECT 1 FROM demand_link l WHERE l.demand_id = d.demand_id)"
@@ -131,7 +140,7 @@ class StoreHistory:
         # OFFSET 0 keeps the planner at one look into the index a key, however many keys and demands there are (P9).
         query = (
             f"SELECT {what} FROM {source} "
-            f'CROSS JOIN LATERAL (SELECT * FROM demand d WHERE d.{_SUBJECTS[subject]} = s.key COLLATE "C" '
+            f"CROSS JOIN LATERAL (SELECT d.* FROM {_SUBJECTS[subject]} "
             f"AND d.submitted_at >= s.since AND d.submitted_at < s.until AND {_LIVE} AND {_COUNTED} OFFSET 0) d {tail}"
         )
         return self._answer(query, values)
@@ -208,7 +217,8 @@ def facts_of(
 def former_facts(connection: Connection, now: Sequence[DemandFacts]) -> list[DemandFacts]:
     """What these demands were before, each different state once: present title, text and status, former everything else.
 
-    A changed reporter, category or time moves a demand from one key of a rule to another, and both must be judged again.
+    A changed reporter, category or time moves a demand from one key of a rule to another, and both must be judged again. So
+    does a matter that it has left.
     """
     by_id = {one.demand_id: one for one in now}
     was = ", ".join(f"'{name}', h.was->'{name}'" for name in _FORMER)
@@ -230,6 +240,14 @@ def former_facts(connection: Connection, now: Sequence[DemandFacts]) -> list[Dem
             former = DemandFacts.model_validate({**dict(now_is), **known, **cleared, "category": category})
             if former != now_is:
                 found[former] = None
+    left = _fetched(
+        connection,
+        "SELECT DISTINCT demand_id, matter_id FROM matter_left WHERE demand_id = ANY(%s) ORDER BY 1, 2",
+        (sorted(by_id),),
+    )
+    for demand_id, matter_id in left:
+        if matter_id != by_id[demand_id].matter_id:
+            found[by_id[demand_id].model_copy(update={"matter_id": matter_id})] = None
     return list(found)
 
 

@@ -118,6 +118,13 @@ def link(connection: Connection, demand_ids: Sequence[str], now: datetime) -> li
     return sorted({*changed, *gone})
 
 
+def told(connection: Connection, demand_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of demands that are one record by what they say now, one of each pair among these; ascending, writing nothing."""
+    cursor = driver(connection).cursor()
+    cursor.execute(_WANTED, {"ids": sorted(demand_ids), "within": WITHIN, "least": _LEAST_WORDS})
+    return [(demand_id, same_as) for demand_id, same_as, _ in cursor]
+
+
 def others(connection: Connection, demand_ids: Sequence[str]) -> dict[str, list[str]]:
     """For each of these demands the same record as it came by other routes; empty where it came by one."""
     cursor = driver(connection).cursor()

@@ -10,6 +10,7 @@ def whole_schema() -> MetaData:
     from hub.store import (
         categories,
         category_models,
+        matter_tables,
         observed,
         observed_work,
         places,
@@ -22,6 +23,7 @@ def whole_schema() -> MetaData:
     for brings in (
         categories.category_work,
         category_models.category_model,
+        matter_tables.matter,
         observed.service_case,
         observed_work.observed_work,
         places.place_work,

@@ -149,6 +149,7 @@ evaluate_work = Table(
     Column("demand_ids", ARRAY(Id), nullable=False),
     Column("rule_ids", ARRAY(Text)),  # only these rules, after one of them failed; NULL for all
     Column("placed", Boolean, nullable=False, server_default=text("false")),  # rules see the place
+    Column("grouped", Boolean, nullable=False, server_default=text("false")),  # and the matter
     Column("attempts", Integer, nullable=False, server_default="0"),
     _moment("not_before", default_now=True),
     _moment("created_at", default_now=True),

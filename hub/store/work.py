@@ -207,12 +207,12 @@ def claim_evaluate(connection: Connection, now: datetime, limit: int) -> list[Ev
     """Up to ``limit`` work rows for the rules, locked until the transaction ends; all for the same rules.
 
     What is new or changed comes first: it must not wait behind years that are judged again for one rule. It is there once its
-    places have been looked for (`claim_unplaced`).
+    places have been looked for (`claim_unplaced`) and its matters (`claim_ungrouped`).
     """
     rows = connection.execute(
         text(
             "SELECT work_id, demand_ids, rule_ids, attempts FROM evaluate_work WHERE not_before <= :now "
-            "AND (placed OR rule_ids IS NOT NULL) ORDER BY rule_ids IS NOT NULL, work_id LIMIT :limit FOR UPDATE SKIP LOCKED"
+            "AND (grouped OR rule_ids IS NOT NULL) ORDER BY rule_ids IS NOT NULL, work_id LIMIT :limit FOR UPDATE SKIP LOCKED"
         ),
         {"now": now, "limit": limit},
     ).all()
@@ -238,9 +238,44 @@ def claim_unplaced(connection: Connection, now: datetime, limit: int) -> list[tu
 
 
 def mark_placed(connection: Connection, work_ids: Sequence[int]) -> None:
-    """Lets the rules have what waits in these rows, in the transaction that looked for its places."""
+    """Lets what waits in these rows be grouped, in the transaction that looked for its places."""
     connection.execute(
         text("UPDATE evaluate_work SET placed = true WHERE work_id = ANY(:ids)"), {"ids": list(work_ids)}
+    )
+
+
+def claim_ungrouped(connection: Connection, now: datetime, demands: int) -> list[tuple[int, list[str]]]:
+    """Work rows of what is new or changed whose matters have not been looked for, locked: (id, demand ids), in their order.
+
+    One after the other, as they came: nothing is given out while an older row still waits for its places. The caller sees to
+    it that nobody else asks.
+
+    Args:
+        connection: Of the grouping's transaction.
+        now: What is put off until later is left out.
+        demands: At least one row, and no further once there are so many demands.
+    """
+    rows = connection.execute(
+        text(
+            "SELECT work_id, demand_ids FROM evaluate_work WHERE not_before <= :now AND rule_ids IS NULL AND placed AND NOT grouped "
+            "AND work_id < coalesce((SELECT work_id FROM evaluate_work WHERE not_before <= :now AND rule_ids IS NULL AND NOT placed "
+            "ORDER BY work_id LIMIT 1), 9223372036854775807) ORDER BY work_id LIMIT 50 FOR UPDATE"
+        ),
+        {"now": now},
+    )
+    claimed: list[tuple[int, list[str]]] = []
+    for row in rows:
+        if claimed and demands <= 0:
+            break
+        claimed.append((row.work_id, list(row.demand_ids)))
+        demands -= len(row.demand_ids)
+    return claimed
+
+
+def mark_grouped(connection: Connection, work_ids: Sequence[int]) -> None:
+    """Lets the rules have what waits in these rows, in the transaction that looked for its matters."""
+    connection.execute(
+        text("UPDATE evaluate_work SET grouped = true WHERE work_id = ANY(:ids)"), {"ids": list(work_ids)}
     )
 
 

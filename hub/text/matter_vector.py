@@ -84,6 +84,11 @@ class WordModel:
             raise _unreadable("word model") from exc
 
 
+def due_at(model: WordModel) -> int:
+    """How many texts must have been counted for the next version of a model: half as many again."""
+    return max(_FIRST_MODEL, math.ceil(model.texts * 1.5))
+
+
 class WordCounts:
     """Counts in how many texts each feature stands, in bounded memory; `frozen` gives the model for the next version.
 
@@ -97,13 +102,24 @@ class WordCounts:
     def add(self, words: Words) -> None:
         """Counts one text."""
         self.texts += 1
-        self._counts.update(set(_mentions(words)))
+        self._counts.update(mentioned(words))
+        if len(self._counts) > MOST_COUNTED:
+            self._prune()
+
+    def add_counts(self, texts: int, counts: Mapping[str, int]) -> None:
+        """Counts texts that were counted apart: feature -> in how many of them."""
+        self.texts += texts
+        self._counts.update(counts)
         if len(self._counts) > MOST_COUNTED:
             self._prune()
 
     def is_due(self, model: WordModel) -> bool:
         """Whether so much has been counted since the model that a new version is worth making: half as much again."""
-        return self.texts >= max(_FIRST_MODEL, model.texts * 1.5)
+        return self.texts >= due_at(model)
+
+    def said_once(self) -> dict[str, int]:
+        """The features that one text has, which `frozen` leaves out."""
+        return {feature: texts for feature, texts in self._counts.items() if texts == 1}
 
     def frozen(self) -> WordModel:
         """What has been counted so far, under a version that is a digest of it; features of one text are left out."""
@@ -275,6 +291,11 @@ def weigh(words: Words, model: WordModel) -> Vector:
     in_names = frozenset(word for word in words.place_words if word in weights and not model.is_common(word))
     title = frozenset(words.title) & weights.keys()
     return Vector(model.version, weights, title, in_names, words.places, words.title_places, words.regions)
+
+
+def mentioned(words: Words) -> set[str]:
+    """The features that a text has, each once: what a `WordModel` counts."""
+    return set(_mentions(words))
 
 
 def _mentions(words: Words) -> dict[str, int]:

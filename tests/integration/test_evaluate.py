@@ -88,6 +88,7 @@ def test_evaluating_again_changes_nothing(county: County) -> None:
         "rechecked": 0,
         "placed": 0,
         "categorized": 0,
+        "grouped": 0,
         "linked": 0,
         "signals_new": 0,
         "signals_changed": 0,

@@ -1,0 +1,393 @@
+"""Same matter (同一诉求，并案): puts each new demand into a matter before the rules see it; after its place, for place is a gate.
+
+Part of evaluate, in short transactions of its own. One process at a time groups, and takes the work rows in their order: so what
+came in the same order ends in the same matters, however many processes and batches there were. A demand stays where it was put
+unless its text, place or protection changed so much that it is another matter, and where a person put it it stays anyway.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hub.model.ids import new_ulid
+from hub.pipeline.routing import is_protected
+from hub.store import matter_index, matters, routes, work
+from hub.store.engine import Connection
+from hub.store.matter_index import ENTRY, QUARTER_DAYS, WEIGHT_UNIT, Key, State
+from hub.store.matters import Change, Put, Said
+from hub.text.matter import Decision, Member, Outcome, Thresholds, decide
+from hub.text.matter_place import Place, places_apart
+from hub.text.matter_vector import Vector, WordCounts, WordModel, due_at, mentioned, score, weigh
+from hub.text.matter_words import Words, read_words
+
+if TYPE_CHECKING:
+    from hub.pipeline.deps import PipelineDeps
+
+AT_ONCE = 500
+"""Demands of one transaction, and somewhat more where a single work row holds more."""
+_PART = 200
+"""Demands whose candidates are in memory at once."""
+_REMEMBERED = 2_048
+STILL_ALIKE = 0.7
+"""A changed text with this cosine to the one that was grouped is still about the same."""
+SAME_RECORD = "same_record"
+KEPT = "kept"
+_PROTECTED = "!"  # before the features of what is protected: it is found by its like alone
+
+
+@dataclass(slots=True)
+class MatterBook:
+    """What this process remembers between passes: the word model in use, and vectors, which are frozen under their number."""
+
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    model: WordModel = field(default_factory=lambda: WordModel(matter_index.NO_MODEL))
+    vectors: OrderedDict[int, Vector] = field(default_factory=OrderedDict)
+
+    def remember(self, vectors: Mapping[int, Vector]) -> None:
+        """Keeps these vectors, of committed texts, and lets those go that were kept longest."""
+        self.vectors.update(vectors)
+        while len(self.vectors) > _REMEMBERED:
+            self.vectors.popitem(last=False)
+
+
+def prepare(deps: PipelineDeps) -> int:
+    """Groups what is new or changed, as many work rows as a batch of the rules has; how many demands came into a matter."""
+    grouped = rows = 0
+    while rows < deps.settings.batch:
+        with deps.store.begin() as connection:
+            if not matter_index.try_lock(connection):
+                break  # whoever groups now takes these rows, too, and lets the rules have them
+            jobs = work.claim_ungrouped(connection, deps.clock.now(), AT_ONCE)
+            if not jobs:
+                break
+            one = _Pass(deps, connection)
+            grouped += one.run([demand_id for _, demand_ids in jobs for demand_id in demand_ids])
+            work.mark_grouped(connection, [work_id for work_id, _ in jobs])
+        deps.matters.remember(one.vectors)
+        rows += len(jobs)
+    return grouped
+
+
+class _Fresh(NamedTuple):
+    """A demand that is to be put into a matter, with all that it is compared by."""
+
+    said: Said
+    digest: bytes
+    protected: bool
+    place: Place
+    day: int
+    words: Words | None  # None where they were counted before
+    vector: Vector
+    keys: tuple[tuple[str, float], ...]
+    stays: bool  # it changed, but not so much that it is another matter
+
+
+class _Pass:
+    """One transaction of the grouping."""
+
+    def __init__(self, deps: PipelineDeps, connection: Connection) -> None:
+        self.connection, self.book, self.now = connection, deps.matters, deps.clock.now()
+        self.limits = deps.matters.thresholds
+        self.state = matter_index.state(connection)
+        if self.book.model.version != self.state.model:
+            self.book.model = matter_index.model(connection, self.state.model)
+        self.model = self.book.model
+        self.loaded = deps.matters.vectors
+        self.vectors: dict[int, Vector] = {}  # of texts that are committed with this pass
+
+    def run(self, demand_ids: Sequence[str]) -> int:
+        said = matters.said(self.connection, demand_ids)
+        grouped = 0
+        waiting = iter(said)
+        while True:
+            # The next word model weighs from the very text on at which it is due, wherever a batch begins or ends.
+            room = due_at(self.model) - self.state.texts
+            part = list(islice(waiting, min(_PART, room)))
+            if not part:
+                break
+            grouped += _Part(self, part).run()
+            if self.state.texts >= due_at(self.model):
+                self._next_model()
+        matter_index.keep_state(self.connection, self.state)
+        return grouped
+
+    def vectors_of(self, seqs: Iterable[int]) -> tuple[dict[int, Vector], set[int]]:
+        """Those vectors that are in memory, and the numbers of the others."""
+        known: dict[int, Vector] = {}
+        unknown: set[int] = set()
+        for seq in seqs:
+            vector = self.vectors.get(seq) or self.loaded.get(seq)
+            if vector is None:
+                unknown.add(seq)
+            else:
+                known[seq] = vector
+        return known, unknown
+
+    def _next_model(self) -> None:
+        counts = WordCounts(self.model)
+        for texts, features in matter_index.take_counts(self.connection):
+            counts.add_counts(texts, features)
+        self.model = counts.frozen()
+        # A model leaves out what one text says; a second may say it later.
+        matter_index.keep_counts(self.connection, 0, counts.said_once())
+        matter_index.keep_model(self.connection, self.model, self.now)
+        self.state = self.state._replace(model=self.model.version, texts=counts.texts)
+
+
+class _Part:
+    """Some demands of a pass, decided one after the other in the order in which they came."""
+
+    def __init__(self, whole: _Pass, said: Sequence[Said]) -> None:
+        self.whole, self.connection, self.now, self.limits = whole, whole.connection, whole.now, whole.limits
+        self.said = said
+        self.places: dict[
+            str, tuple[int, str, bool]
+        ] = {}  # demand -> number, matter and protection that it has got here
+        self.lists: dict[Key, bytes] = {}
+        self.written: set[Key] = set()
+        self.members: dict[int, Member] = {}
+        self.puts: list[Put] = []
+        self.begun: list[tuple[str, str, bool]] = []
+        self.grown: Counter[str] = Counter()
+        self.left: list[Change] = []
+        self.suggested: list[tuple[str, str, float, int]] = []
+
+    def run(self) -> int:
+        self.twins = self._twins()
+        fresh = self._fresh()
+        if fresh:
+            self._look_up(fresh)
+            self.refused = matters.refused(
+                self.connection, [one.said.demand_id for one in fresh if one.said.matter_id is not None]
+            )
+            for at, one in enumerate(fresh):
+                self._settle(one, self.seqs[at], self.found[at])
+            self._write(fresh)
+        return len(fresh)
+
+    def _twins(self) -> dict[str, list[str]]:
+        """For each demand the same record by another route."""
+        twins: dict[str, list[str]] = defaultdict(list)
+        for one, other in routes.told(self.connection, [one.demand_id for one in self.said]):
+            twins[one].append(other)
+            twins[other].append(one)
+        wanted = {other for one in self.said for other in twins.get(one.demand_id, ())}
+        self.homes = matters.of(self.connection, wanted) if wanted else {}
+        return twins
+
+    def _fresh(self) -> list[_Fresh]:
+        fresh = []
+        for one in self.said:
+            if one.gone:
+                continue
+            protected = one.report or is_protected(one.labels)
+            digest = _digest(one, protected)
+            if one.said == digest and not self._elsewhere(one, protected=protected):
+                continue
+            words = read_words(one.title, one.text)
+            vector = weigh(words, self.whole.model)
+            place = Place(one.place_id, one.region_code)
+            stays = one.matter_id is not None and self._stays(one, vector, place, protected=protected)
+            mark = _PROTECTED if protected else ""
+            keys = tuple((mark + feature, weight) for feature, weight in vector.heaviest(self.limits.words))
+            day = matter_index.day_of(one.submitted_at)
+            counted = words if one.matter_id is None and not protected else None
+            fresh.append(_Fresh(one, digest, protected, place, day, counted, vector, keys, stays))
+        return fresh
+
+    def _elsewhere(self, one: Said, *, protected: bool) -> bool:
+        """Whether the same record by another route is in another matter, of the same protection."""
+        twins = (self.homes.get(other) for other in self.twins.get(one.demand_id, ()))
+        homes = {home[0] for home in twins if home is not None and home[1] == protected}
+        return bool(homes) and not one.held and one.matter_id not in homes
+
+    def _stays(self, one: Said, vector: Vector, place: Place, *, protected: bool) -> bool:
+        """Whether a demand that is in a matter stays there, whatever it says now."""
+        assert one.seq is not None
+        assert one.matter_id is not None
+        if one.matter_protected != protected:
+            return False  # of what is protected nothing may show in a matter that others see (P8)
+        if one.held:
+            return True
+        if self._elsewhere(one, protected=protected):
+            return False
+        others = matters.places_in(self.connection, one.matter_id, but=one.demand_id)
+        if any(places_apart(place, other) for other in others):
+            return False
+        (then,) = matter_index.frozen(self.connection, [one.seq], with_vector=[one.seq])
+        assert then.vector is not None
+        return score(vector, Vector.from_bytes(then.vector)).whole >= STILL_ALIKE
+
+    def _look_up(self, fresh: Sequence[_Fresh]) -> None:
+        """Finds the candidates of each demand, and then all of them at once."""
+        wanted = {(feature, one.day // QUARTER_DAYS) for one in fresh for feature, _ in one.keys}
+        self.lists = matter_index.postings(self.connection, wanted)
+        self.seqs = range(self.whole.state.last_seq + 1, self.whole.state.last_seq + 1 + len(fresh))
+        self.found: list[list[int]] = []
+        for seq, one in zip(self.seqs, fresh, strict=True):
+            self.found.append(self._candidates(one))
+            self._post(one, seq)
+        before = {seq for found in self.found for seq in found if seq < self.seqs.start}
+        known, unknown = self.whole.vectors_of(before)
+        read: dict[int, Vector] = {}
+        for row in matter_index.frozen(self.connection, sorted(before), with_vector=unknown):
+            if row.vector is not None:
+                read[row.seq] = Vector.from_bytes(row.vector)
+            vector = known[row.seq] if row.vector is None else read[row.seq]
+            self.members[row.seq] = Member(row.demand_id, row.matter_id, vector, row.place)
+        self.whole.book.remember(read)
+
+    def _candidates(self, one: _Fresh) -> list[int]:
+        """Numbers of the texts that share most with this one, as `hub.text.matter.Postings` ranks them."""
+        sums: dict[int, float] = defaultdict(float)
+        quarter = one.day // QUARTER_DAYS
+        for feature, weight in one.keys:
+            for at in (quarter - 1, quarter, quarter + 1):
+                for seq, kept, day in ENTRY.iter_unpack(self.lists.get((feature, at), b"")):
+                    if -QUARTER_DAYS <= day - one.day <= QUARTER_DAYS:
+                        sums[seq] += weight * (kept / WEIGHT_UNIT)
+        return sorted(sums, key=lambda seq: (-sums[seq], -seq))[: self.limits.candidates]
+
+    def _post(self, one: _Fresh, seq: int) -> None:
+        most = self.limits.postings * ENTRY.size
+        for feature, weight in one.keys:
+            key = feature, one.day // QUARTER_DAYS
+            entry = ENTRY.pack(seq, round(weight * WEIGHT_UNIT), one.day)
+            self.lists[key] = (self.lists.get(key, b"") + entry)[-most:]
+            self.written.add(key)
+
+    def _settle(self, one: _Fresh, seq: int, found: Sequence[int]) -> None:
+        """Decides on one demand and notes what is to be written."""
+        demand_id, was = one.said.demand_id, one.said.matter_id
+        if one.stays:
+            assert was is not None
+            matter_id, why = was, {"outcome": KEPT, "matter": was}
+        else:
+            matter_id, why = self._decided(one, seq, found)
+        if was is not None and was != matter_id:
+            self.left.append(Change("regroup", why["outcome"], was, matter_id, [demand_id]))
+        self.places[demand_id] = seq, matter_id, one.protected
+        self.members[seq] = Member(demand_id, matter_id, one.vector, one.place)
+        self.whole.vectors[seq] = one.vector
+        put = Put(
+            demand_id,
+            matter_id,
+            seq,
+            one.said.submitted_at,
+            one.digest,
+            one.vector.model,
+            *one.place,
+            one.vector.to_bytes(),
+            why,
+        )
+        self.puts.append(put)
+
+    def _decided(self, one: _Fresh, seq: int, found: Sequence[int]) -> tuple[str, dict[str, Any]]:
+        home = self._home_of_twin(one)
+        if home is not None:
+            twin, matter_id = home
+            self._joins(one, matter_id)
+            return matter_id, {"outcome": SAME_RECORD, "matter": matter_id, "with": twin}
+        compared = [member for member in map(self._standing, found) if member is not None]
+        compared = [
+            (at, member)
+            for at, member in compared
+            if member.demand_id != one.said.demand_id
+            and (one.said.demand_id, member.matter_id) not in self.refused
+        ]
+        decision = decide(one.vector, one.place, [member for _, member in compared], self.limits)
+        why = explained(decision, compared)
+        if decision.outcome is Outcome.JOIN:
+            assert decision.matter_id is not None
+            self._joins(one, decision.matter_id)
+            return decision.matter_id, why
+        matter_id = self._begins(one)
+        if decision.outcome is Outcome.SUGGEST:
+            assert decision.matter_id is not None
+            self.suggested.append((one.said.demand_id, decision.matter_id, decision.score, seq))
+        return matter_id, why
+
+    def _home_of_twin(self, one: _Fresh) -> tuple[str, str] | None:
+        """The matter of the same record by another route, where it is in one of the same protection."""
+        for twin in sorted(self.twins.get(one.said.demand_id, ())):
+            here = self.places.get(twin)
+            home = (here[1], here[2]) if here is not None else self.homes.get(twin)
+            if home is not None and home[1] == one.protected:
+                return twin, home[0]
+        return None
+
+    def _standing(self, seq: int) -> tuple[int, Member] | None:
+        """A candidate as it is by now: what was put elsewhere in this part is there, and under another number."""
+        member = self.members.get(seq)
+        if member is None:
+            return None
+        here = self.places.get(member.demand_id)
+        return (seq, member) if here is None or here[0] == seq else None
+
+    def _joins(self, one: _Fresh, matter_id: str) -> None:
+        if one.said.matter_id != matter_id:
+            self.grown[matter_id] += 1
+
+    def _begins(self, one: _Fresh) -> str:
+        """A matter of its own: the one that it has for itself, or else a new one, which the first demand's own id names."""
+        was = one.said.matter_id
+        if was is None:
+            matter_id = one.said.demand_id
+        elif one.said.matter_protected == one.protected and matters.is_alone(self.connection, was):
+            return was
+        else:
+            matter_id = new_ulid(int(self.now.timestamp() * 1000))
+        self.begun.append((matter_id, one.said.demand_id, one.protected))
+        return matter_id
+
+    def _write(self, fresh: Sequence[_Fresh]) -> None:
+        connection, now, state = self.connection, self.now, self.whole.state
+        matters.put(connection, self.puts, now)
+        if self.begun:
+            matters.begin(connection, self.begun, now)
+        if self.grown:
+            matters.grown(connection, self.grown, now)
+        anew = [one.said.demand_id for one in fresh if one.said.matter_id is not None and not one.stays]
+        if anew:
+            matters.void_suggestions(connection, anew, now)
+        if self.suggested:
+            matters.suggest(connection, self.suggested, now)
+        for change in self.left:
+            matters.changed(connection, change, now, by=matters.BY_STEP)
+        if self.left:
+            matters.recount(connection, {one.matter_id for one in self.left}, now)
+        matter_index.keep_postings(connection, {key: self.lists[key] for key in self.written})
+        counted = [one.words for one in fresh if one.words is not None]
+        if counted:
+            features = Counter(feature for words in counted for feature in mentioned(words))
+            matter_index.keep_counts(connection, len(counted), features)
+        self.whole.state = State(state.model, state.texts + len(counted), state.last_seq + len(fresh))
+
+
+def _digest(one: Said, protected: bool) -> bytes:
+    """Tells whether a demand says what it said when it was last looked at."""
+    where = one.place_id or "", one.region_code or ""
+    parts = (one.title, one.text, *where, "!" if protected else "", one.submitted_at.isoformat())
+    return blake2b("\0".join(parts).encode(), digest_size=8).digest()
+
+
+def explained(decision: Decision, compared: Sequence[tuple[int, Member]]) -> dict[str, Any]:
+    """A decision as it is kept: all that it takes to show it, and with the frozen texts to make it again."""
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for seq, member in compared:
+        numbers[member.matter_id].append(seq)
+    return {
+        "outcome": decision.outcome.value,
+        "matter": decision.matter_id,
+        "score": decision.score,
+        "nearness": decision.nearness.value,
+        "shared": list(decision.shared_words),
+        "nearest": [[one.demand_id, round(one.strength, 5)] for one in decision.nearest],
+        "compared": dict(numbers),
+        "thresholds": decision.thresholds,
+    }

@@ -1,0 +1,184 @@
+"""What the grouping of matters looks things up in: postings, word models and counts. One process at a time writes here.
+
+A posting list holds the newest demands of one feature within 90 days of event time, 64 of them: ten bytes each, so that a list is
+one row that is read and written as a whole. What a look-up costs is set by that, however many demands are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime
+from struct import Struct
+from typing import NamedTuple
+
+import orjson
+from sqlalchemy import Connection, text
+
+from hub.store.engine import driver, text_array
+from hub.text.matter_place import Place
+from hub.text.matter_vector import WordModel
+
+ENTRY = Struct("<IIH")
+"""One entry of a posting list: the number of a frozen text, the feature's weight in it times 100,000, the day of the event since 1970."""
+WEIGHT_UNIT = 100_000
+QUARTER_DAYS = 90
+NO_MODEL = "none"
+
+_LOCK = 0x6D617474  # "matt": whoever groups demands, or changes a matter by hand
+Key = tuple[str, int]
+
+
+class State(NamedTuple):
+    """Where the grouping stands.
+
+    Attributes:
+        model: Version of the word model that the next text is weighed by.
+        texts: How many texts have been counted.
+        last_seq: The last number that a frozen text got.
+    """
+
+    model: str
+    texts: int
+    last_seq: int
+
+
+class Frozen(NamedTuple):
+    """A frozen text as it is compared; ``vector`` None where the caller has it already."""
+
+    seq: int
+    demand_id: str
+    matter_id: str
+    place: Place
+    vector: bytes | None
+
+
+def try_lock(connection: Connection) -> bool:
+    """Lets nobody else change matters until the transaction ends; False when somebody else does."""
+    return bool(
+        connection.execute(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK}).scalar_one()
+    )
+
+
+def lock(connection: Connection) -> None:
+    """As `try_lock`, but waits."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+
+def day_of(moment: datetime) -> int:
+    """The day since 1970 of an event, within what an entry can hold."""
+    return min(max((moment.astimezone(UTC) - _EPOCH).days, 0), 0xFFFF)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def state(connection: Connection) -> State:
+    """Where the grouping stands; the caller holds the lock."""
+    row = connection.execute(text("SELECT model, texts, last_seq FROM matter_state")).one()
+    return State(row.model, row.texts, row.last_seq)
+
+
+def keep_state(connection: Connection, now_at: State) -> None:
+    """Writes where the grouping stands."""
+    connection.execute(
+        text("UPDATE matter_state SET model = :model, texts = :texts, last_seq = :last_seq"),
+        now_at._asdict(),
+    )
+
+
+def model(connection: Connection, version: str) -> WordModel:
+    """The word model of that version, as it was frozen."""
+    if version == NO_MODEL:
+        return WordModel(NO_MODEL)
+    kept = connection.execute(
+        text("SELECT counts FROM matter_model WHERE version = :version"), {"version": version}
+    ).scalar_one()
+    return WordModel.from_bytes(bytes(kept))
+
+
+def keep_model(connection: Connection, made: WordModel, now: datetime) -> None:
+    """Freezes a word model; one with the same counts stands already when a pass is done again."""
+    connection.execute(
+        text(
+            "INSERT INTO matter_model (version, texts, made_at, counts) VALUES (:version, :texts, :now, :counts) ON CONFLICT DO NOTHING"
+        ),
+        {"version": made.version, "texts": made.texts, "now": now, "counts": made.to_bytes()},
+    )
+
+
+def keep_counts(connection: Connection, texts: int, counts: Mapping[str, int]) -> None:
+    """Keeps in how many of these texts each feature stands, for the next word model."""
+    connection.execute(
+        text("INSERT INTO matter_count (texts, counts) VALUES (:texts, :counts)"),
+        {"texts": texts, "counts": orjson.dumps(counts)},
+    )
+
+
+def take_counts(connection: Connection) -> Iterator[tuple[int, dict[str, int]]]:
+    """What was counted since the last word model, and clears it away: (texts, feature -> texts), row by row."""
+    cursor = driver(connection).cursor()
+    cursor.execute("DELETE FROM matter_count RETURNING texts, counts", binary=True)
+    for texts, counts in cursor:
+        yield texts, orjson.loads(counts)
+
+
+def postings(connection: Connection, wanted: Collection[Key]) -> dict[Key, bytes]:
+    """The lists of these features, of the quarter named and of those beside it; a list that is absent is empty."""
+    if not wanted:
+        return {}
+    cursor = driver(connection).cursor()
+    # OFFSET 0 keeps the planner at one look into the index a feature.
+    cursor.execute(
+        "SELECT p.feature, p.quarter, p.entries FROM unnest(%s::text[], %s::int[]) AS k (feature, quarter) CROSS JOIN LATERAL "
+        '(SELECT * FROM matter_posting p WHERE p.feature = k.feature COLLATE "C" '
+        "AND p.quarter BETWEEN k.quarter - 1 AND k.quarter + 1 OFFSET 0) p",
+        (text_array([feature for feature, _ in wanted]), [quarter for _, quarter in wanted]),
+        binary=True,
+    )
+    return {(feature, quarter): entries for feature, quarter, entries in cursor}
+
+
+def keep_postings(connection: Connection, lists: Mapping[Key, bytes]) -> None:
+    """Writes these lists."""
+    if not lists:
+        return
+    order = sorted(lists)
+    driver(connection).cursor().execute(
+        "INSERT INTO matter_posting (feature, quarter, entries) SELECT * FROM unnest(%s::text[], %s::int[], %s::bytea[]) "
+        "ON CONFLICT (feature, quarter) DO UPDATE SET entries = excluded.entries",
+        (
+            text_array([feature for feature, _ in order]),
+            [quarter for _, quarter in order],
+            [lists[key] for key in order],
+        ),
+    )
+
+
+def forget_before(connection: Connection, moment: datetime) -> int:
+    """Removes the posting lists of what was submitted in quarters that ended before; later demands of that time join nothing."""
+    return connection.execute(
+        text("DELETE FROM matter_posting WHERE quarter < :quarter"),
+        {"quarter": day_of(moment) // QUARTER_DAYS},
+    ).rowcount
+
+
+def frozen(connection: Connection, seqs: Collection[int], *, with_vector: Collection[int]) -> list[Frozen]:
+    """These frozen texts with the matter of their demand as it is now; one that a later text replaced is absent.
+
+    Args:
+        connection: Any.
+        seqs: Which.
+        with_vector: Of which the vector is wanted.
+    """
+    if not seqs:
+        return []
+    cursor = driver(connection).cursor()
+    cursor.execute(
+        "SELECT t.seq, t.demand_id, m.matter_id, t.place_id, t.region_code, t.vector FROM unnest(%s::bigint[], %s::bool[]) "
+        "AS k (seq, whole) CROSS JOIN LATERAL (SELECT seq, demand_id, place_id, region_code, CASE WHEN k.whole THEN vector END "
+        "AS vector FROM matter_text WHERE matter_text.seq = k.seq OFFSET 0) t CROSS JOIN LATERAL "
+        "(SELECT matter_id, seq FROM matter_member WHERE demand_id = t.demand_id OFFSET 0) m WHERE m.seq = t.seq",
+        (list(seqs), [seq in with_vector for seq in seqs]),
+        binary=True,
+    )
+    return [Frozen(row[0], row[1], row[2], Place(row[3], row[4]), row[5]) for row in cursor]
