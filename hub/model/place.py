@@ -97,6 +97,7 @@ class RegionEntry(Emitted):
         level: None: as the code says it.
         parent: None: the code's own beginning. Another one is a fault: the code and the tree must agree.
         aliases: Other names under which people speak of it.
+        residents: 常住人口; None where it is not known. Rates by residents (W06) leave a region without it out.
     """
 
     code: RegionCode
@@ -104,6 +105,7 @@ class RegionEntry(Emitted):
     level: RegionLevel | None = None
     parent: RegionCode | None = None
     aliases: tuple[Name, ...] = Field(default=(), max_length=20)
+    residents: int | None = Field(default=None, ge=1, le=100_000_000)
 
     @model_validator(mode="after")
     def _agrees(self) -> RegionEntry:

@@ -32,6 +32,7 @@ _REGION_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "level": ("level", "级别", "层级"),
     "parent": ("parent", "上级", "上级代码", "上级区划代码"),
     "aliases": ("aliases", "别名"),
+    "residents": ("residents", "常住人口", "人口"),
 }
 _PLACE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "place_id", "编号", "点位编号"),

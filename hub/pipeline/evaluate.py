@@ -17,7 +17,7 @@ from hub.pipeline import evaluate_observed, matter, place
 from hub.pipeline.deps import PipelineDeps, logged
 from hub.pipeline.judging import MINUTE, Judge, RulesChanged, Tally, judging, spans, touched
 from hub.sdk.rules import AffectedKey, WarningRule
-from hub.store import config, landing, persons, reach, routes, signals, work
+from hub.store import config, landing, persons, reach, rollups, routes, signals, work
 from hub.store.engine import Connection
 from hub.store.history import facts_of, former_facts
 from hub.store.work import EvaluateWork
@@ -102,6 +102,8 @@ class _DemandJudge(Judge):
             # This batch waits for some rules alone; the others look at them in a batch of their own.
             landing.push_evaluate_work(self.connection, sorted(linked), self.now)
         demand_ids = sorted(waiting | linked)
+        if self.jobs[0].rule_ids is None:
+            rollups.count_demands(self.connection, demand_ids)
         self.tally.counts["demands"] = len(waiting)
         settings = config.rule_settings(self.connection, self.now)
         installed, wanted = self.deps.plugins.rules, self.jobs[0].rule_ids

@@ -42,6 +42,7 @@ from hub.errors import Code, NotFound
 from hub.model.case import Case
 from hub.model.observation import Observation, Personal
 from hub.model.said import OBSERVATIONS
+from hub.store import rollups
 from hub.store.tables import Id, Moment, metadata
 
 _IDS = frozenset(("source_no", "case_no"))
@@ -364,15 +365,18 @@ def put_cases(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         ),
         list(rows),
     )
+    rollups.count_cases(connection, sorted(row["case_id"] for row in rows))
 
 
 def mark_cases_gone(connection: Connection, instance: str, case_nos: Collection[str], now: datetime) -> None:
     """Marks cases of which no part is left."""
-    connection.execute(
+    gone = connection.execute(
         service_case.update()
         .where(service_case.c.instance == instance, service_case.c.case_no.in_(list(case_nos)))
         .values(deleted=True, parts=0, updated_at=now)
+        .returning(service_case.c.case_id)
     )
+    rollups.count_cases(connection, sorted(row.case_id for row in gone))
 
 
 # ---- looking

@@ -54,6 +54,7 @@ region = Table(
     Column("level", Text, nullable=False),
     Column("parent", Id),
     Column("aliases", ARRAY(Text), nullable=False, server_default=EMPTY_ARRAY),
+    Column("residents", Integer),
     comment="区划 down to the village, twelve digits: data, imported by `hub config apply` or `hub place import`",
 )
 
@@ -115,11 +116,11 @@ def version(connection: Connection) -> int:
 def load(connection: Connection) -> tuple[list[RegionEntry], list[PlaceEntry]]:
     """All regions and places that stand, ascending by code and id."""
     cursor = driver(connection).cursor()
-    cursor.execute("SELECT code, name, aliases FROM region ORDER BY code")
+    cursor.execute("SELECT code, name, aliases, residents FROM region ORDER BY code")
     # Checked when they were brought; checking a hundred thousand again would cost a second.
     regions = [
-        RegionEntry.model_construct(code=code, name=name, aliases=tuple(aliases))
-        for code, name, aliases in cursor
+        RegionEntry.model_construct(code=code, name=name, aliases=tuple(aliases), residents=residents)
+        for code, name, aliases, residents in cursor
     ]
     return regions, places(connection)
 
@@ -170,7 +171,7 @@ def put(
     places = sorted(places if places is not None else stood[1], key=lambda one: one.id)
     _fit(regions, places)
     document = {
-        "regions": [_plain(one, ("code", "name", "aliases")) for one in regions],
+        "regions": [_plain_region(one) for one in regions],
         "places": [_plain(one, tuple(PlaceEntry.model_fields)) for one in places],
     }
     digest = sha256(canonical(document)).hexdigest()
@@ -210,14 +211,27 @@ def _plain(entry: RegionEntry | PlaceEntry, names: Sequence[str]) -> dict[str, A
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
+def _plain_region(entry: RegionEntry) -> dict[str, Any]:
+    # A region whose residents nobody told is written as it was before they could be: that is no new version.
+    told = () if entry.residents is None else ("residents",)
+    return _plain(entry, ("code", "name", "aliases", *told))
+
+
 def _write(connection: Connection, regions: Sequence[RegionEntry], places: Sequence[PlaceEntry]) -> None:
     cursor = driver(connection).cursor()
     cursor.execute("DELETE FROM region")
     cursor.execute("DELETE FROM place")
-    with cursor.copy("COPY region (code, name, level, parent, aliases) FROM STDIN") as copy:
+    with cursor.copy("COPY region (code, name, level, parent, aliases, residents) FROM STDIN") as copy:
         for one in regions:
             copy.write_row(
-                (one.code, one.name, level_of(one.code).value, parent_of(one.code), list(one.aliases))
+                (
+                    one.code,
+                    one.name,
+                    level_of(one.code).value,
+                    parent_of(one.code),
+                    list(one.aliases),
+                    one.residents,
+                )
             )
     with cursor.copy(
         "COPY place (place_id, name, kind, region_code, aliases, longitude, latitude) FROM STDIN"
@@ -390,7 +404,7 @@ def regions_listed(connection: Connection, *, within: str | None, limit: int) ->
     """Regions by their code, narrowed down to those in one."""
     rows = connection.execute(
         text(
-            "SELECT code, name, level, parent, aliases FROM region "
+            "SELECT code, name, level, parent, aliases, residents FROM region "
             "WHERE CAST(:within AS text) IS NULL OR starts_with(code, :within) ORDER BY code LIMIT :limit"
         ),
         {"within": within, "limit": limit},

@@ -15,8 +15,10 @@ def whole_schema() -> MetaData:
         observed_work,
         places,
         replies,
+        rollups,
         routes,
         tables,
+        weeks,
     )
 
     described = tables.metadata
@@ -28,7 +30,9 @@ def whole_schema() -> MetaData:
         observed_work.observed_work,
         places.place_work,
         replies.reply_outbox,
+        rollups.rollup,
         routes.demand_link,
+        weeks.week_judged,
     ):
         if brings.metadata is not described:
             raise RuntimeError(
