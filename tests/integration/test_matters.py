@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -13,19 +14,19 @@ from hub.seal import KeyRing
 from hub.store.engine import Store
 from tests.support.judging import County, plugins_with
 
-PLANT = {
+PLANT: dict[str, Any] = {
     "title": "投诉云栖新城搅拌站噪音扰民",
     "text": "云栖新城旁边的搅拌站晚上生产，粉尘很大，业主睡不着。",
 }
-PLANT_TOO = {
+PLANT_TOO: dict[str, Any] = {
     "title": "云栖新城小区附近的搅拌站什么时候搬走",
     "text": "搅拌站离云栖新城太近，夜里噪音和粉尘影响业主睡觉。",
 }
-ELSEWHERE = {
+ELSEWHERE: dict[str, Any] = {
     "title": "投诉锦绣山庄搅拌站噪音扰民",
     "text": "锦绣山庄旁边的搅拌站晚上生产，粉尘很大，业主睡不着。",
 }
-BUS = {"title": "希望增开夜班公交", "text": "下晚自习以后没有公交车回家，孩子只能走路。"}
+BUS: dict[str, Any] = {"title": "希望增开夜班公交", "text": "下晚自习以后没有公交车回家，孩子只能走路。"}
 
 
 class ByMatter(WarningRule):

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +18,12 @@ from hub.model.codes import DemandStatus, DemandType
 from hub.model.series import Counted, SeriesKind, town_of, village_of
 from hub.pipeline import evaluate
 from hub.seal import KeyRing
-from hub.store import rollups
+from hub.store import migrations, rollups
 from hub.store.engine import Store, driver
 from tests.support.judging import County, local
 
 TOWNS = ("411521001000", "411521002000", "411521002201", None, "411521000000", "411521")
+VERSIONS = Path(migrations.__file__).parent / "versions"
 CATEGORIES = ("供水服务", "噪音", None)
 WORDS = "物业长期不清运垃圾，楼道里堆满杂物没有人管"
 
@@ -196,7 +198,10 @@ def test_the_border_of_a_week_is_sunday_midnight_in_the_county(county: County) -
     )
     with county.store.begin() as connection:
         found = rollups.cells(connection, [SeriesKind.CATEGORY], date(2026, 11, 1), date(2026, 12, 1))
-    assert found[SeriesKind.CATEGORY] == [("供水服务", date(2026, 11, 9), 1), ("供水服务", date(2026, 11, 16), 1)]
+    assert found[SeriesKind.CATEGORY] == [
+        ("供水服务", date(2026, 11, 9), 1),
+        ("供水服务", date(2026, 11, 16), 1),
+    ]
 
 
 def test_a_category_as_long_as_a_letter_is_counted_by_its_beginning(county: County) -> None:
@@ -228,12 +233,10 @@ def test_what_does_not_count_has_no_cells() -> None:
 
 
 def test_migrating_a_full_database_counts_what_stands_in_it(county: County) -> None:
-    from hub.store.migrations.versions import __path__ as folder
-
     a_history(county, random.Random(11), steps=30)
     assert county.evaluate().ok
     kept = stored(county)
-    revision = runpy.run_path(f"{next(iter(folder))}/0014_weekly.py")
+    revision = runpy.run_path(str(VERSIONS / "0014_weekly.py"))
     county.rows("WITH a AS (DELETE FROM rollup), b AS (DELETE FROM counted) SELECT 1")
     with county.store.begin() as connection:
         for statement in revision["STATEMENTS"]:
