@@ -45,6 +45,7 @@ COMMANDS: dict[str, Entry] = {
     "reply": Entry("reply", _LOOK, "Replies to a demand's own platform: list, send, retry."),
     "signal": Entry("signal", _LOOK, "Signals 苗头信息: list, triage."),
     "warning": Entry("warning", _LOOK, "Warnings 预警: list, why."),
+    "rule": Entry("rule", _LOOK, "Warning rules 监察规则: list, show, test."),
     "order": Entry("order", _LOOK, "Orders 交办单: list, show."),
     "ledger": Entry("ledger", _LOOK, "The ledger 未诉诉求登记台账: list, export, verify."),
     "quarantine": Entry("quarantine", _LOOK, "Quarantine 待核数据: list, show, replay, export."),

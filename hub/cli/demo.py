@@ -44,6 +44,14 @@ def demo(
             help="Serve the messages of this sheet (.xlsx) through the portal instead of made-up ones.",
         ),
     ] = None,
+    planted: Annotated[
+        Path | None,
+        typer.Option(
+            "--planted",
+            metavar="FILE",
+            help="Write what was planted in the county so far, and which rules should see it; `hub rule test --planted` holds a rule against it.",
+        ),
+    ] = None,
 ) -> None:
     """Walk the whole way against a small simulated county: a source for every channel whose plugin is installed, twelve departments.
 
@@ -71,6 +79,8 @@ def demo(
         say(f"The simulated county stands in {home} (seed {county.seed}).")
         say(_new(arrived))
         first = one_pass(hub, say)
+        if planted is not None:
+            planted.write_text(county.planted.model_dump_json(indent=1), encoding="utf-8")
         if door.as_json and once:
             out.write_json(first.document(county))
         if once:

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from hub.errors import Code, ConfigError
 from hub.model.category import CategoriesSection
@@ -101,12 +108,19 @@ class RoutingEntry(Emitted):
 
 
 class RuleEntry(Emitted):
-    """Parameters of one warning rule (R37): what is not named keeps the rule's default."""
+    """Parameters of one warning rule (R37): what is not named keeps the rule's default.
+
+    Attributes:
+        owner: Who answers for the rule, an office or a person's post.
+        valid_from: From when on they hold, aware; None from the moment that the document is applied.
+    """
 
     rule_id: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,39}$")
     params: dict[str, Any] = Field(default_factory=dict)
     enabled: bool = True
     reason: Text
+    owner: Text | None = None
+    valid_from: AwareDatetime | None = None
 
 
 class ConfigDocument(Emitted):

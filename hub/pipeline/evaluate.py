@@ -41,6 +41,10 @@ def run(deps: PipelineDeps, *, max_batches: int | None = None) -> Report:
     started_at = deps.clock.now()
     total = Tally()
     batches = 0
+    with deps.store.begin() as connection:
+        config.take_up(
+            connection, {name: entry.cls for name, entry in deps.plugins.rules.items()}, started_at
+        )
     while max_batches is None or batches < max_batches:
         total.took(place.prepare(deps))
         total.counts["grouped"] += matter.prepare(deps)

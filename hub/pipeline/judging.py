@@ -7,6 +7,7 @@ for it alone, and the others' results stand; one that hung rests before it is tr
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,8 +22,9 @@ from hub.model.warning import SignalDraft, SignalView
 from hub.pipeline import episodes
 from hub.pipeline.deps import PipelineDeps
 from hub.plugins import RuleEntry, guard
+from hub.plugins.rule_lint import key_fault
 from hub.sdk.gate import BreakerPolicy
-from hub.sdk.rules import AffectedKey, Recheck, WarningRule
+from hub.sdk.rules import AffectedKey, Recheck, RuleParams, WarningRule
 from hub.store import config, observed_work, signals, warnings
 from hub.store.chain import write_audit
 from hub.store.config import RuleSetting
@@ -38,6 +40,9 @@ MINUTE = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=1)
 # A rule that hung costs its whole time limit: it rests at once, a minute first, at most an hour.
 HUNG = BreakerPolicy(failures=1, open_s=60.0, longest_open_s=3600.0, probe_s=120.0)
+
+# Rules with their parameters whose keys were looked at, the latest of them: a class is not asked again every batch.
+_LINTED: deque[tuple[type[WarningRule], RuleParams]] = deque(maxlen=200)
 
 Asked = Mapping[str, Mapping[str, AffectedKey]]
 FactT = TypeVar("FactT")
@@ -266,11 +271,17 @@ def ready_rule(deps: PipelineDeps, rule_id: str, setting: RuleSetting) -> Warnin
 
     Raises:
         ConfigError: It refuses the parameters.
-        PluginError: It cannot be built.
+        PluginError: It cannot be built, or no key of it could ever repeat.
     """
     cls = deps.plugins.rules[rule_id].cls
     params = config.read_params(cls, setting.params or {})
-    return guard(lambda: cls(params), timeout_s=deps.rule_timeout_s, what=f"rule {rule_id}: construction")
+    rule = guard(lambda: cls(params), timeout_s=deps.rule_timeout_s, what=f"rule {rule_id}: construction")
+    if (cls, params) not in _LINTED:
+        fault = guard(lambda: key_fault(rule), timeout_s=deps.rule_timeout_s, what=f"rule {rule_id}: keys")
+        if fault is not None:
+            raise wrong(f"rule {rule_id}", fault)
+        _LINTED.append((cls, params))
+    return rule
 
 
 def answer_of(

@@ -377,9 +377,7 @@ def seen_again(connection: Connection, demand_ids: Sequence[str], now: datetime)
 
 # ---- what rules and screens see
 
-SEEN = (
-    "coalesce((SELECT c.l2 FROM demand_category c WHERE c.demand_id = d.demand_id AND c.l2 IS NOT NULL), d.category)"
-)
+SEEN = "coalesce((SELECT c.l2 FROM demand_category c WHERE c.demand_id = d.demand_id AND c.l2 IS NOT NULL), d.category)"
 """The category that rules see of a row ``d`` of `demand`: as it was decided, else the source's own word."""
 
 

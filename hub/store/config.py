@@ -57,6 +57,8 @@ class RuleSetting:
     version: int = 0
     params: Mapping[str, Any] | None = None
     enabled: bool = True
+    owner: str | None = None
+    valid_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,42 @@ def rule_settings(connection: Connection, now: datetime) -> dict[str, RuleSettin
     """The latest version of each rule's settings that is valid at ``now``; a rule that was never set is absent."""
     rows = connection.execute(
         text(
-            "SELECT DISTINCT ON (rule_id) rule_id, version, params, enabled FROM rule_params WHERE valid_from <= :now "
-            "ORDER BY rule_id, version DESC"
+            "SELECT DISTINCT ON (rule_id) rule_id, version, params, enabled, owner, valid_from FROM rule_params "
+            "WHERE valid_from <= :now ORDER BY rule_id, version DESC"
         ),
         {"now": now},
     )
-    return {row.rule_id: RuleSetting(row.version, row.params, row.enabled) for row in rows}
+    return {
+        row.rule_id: RuleSetting(row.version, row.params, row.enabled, row.owner, row.valid_from)
+        for row in rows
+    }
+
+
+def versions(connection: Connection, rule_id: str) -> list[dict[str, Any]]:
+    """Every version of a rule's settings, the latest first: params, enabled, author, owner, reason, valid_from."""
+    rows = connection.execute(
+        select(rule_params).where(rule_params.c.rule_id == rule_id).order_by(rule_params.c.version.desc())
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+def take_up(connection: Connection, rules: Mapping[str, type[WarningRule]], now: datetime) -> list[str]:
+    """Lets everything be judged again by rules whose settings have come to hold since they were applied; which rules.
+
+    Each version is taken up once, by whoever comes first.
+    """
+    rows = connection.execute(
+        text(
+            "UPDATE rule_params SET taken_up_at = :now WHERE (rule_id, version) IN (SELECT rule_id, version FROM rule_params "
+            "WHERE taken_up_at IS NULL AND valid_from <= :now ORDER BY rule_id, version FOR UPDATE SKIP LOCKED) RETURNING rule_id"
+        ),
+        {"now": now},
+    )
+    due = sorted({row.rule_id for row in rows})
+    settings = rule_settings(connection, now) if due else {}
+    changed = [rule_id for rule_id in due if rule_id in rules and settings[rule_id].enabled]
+    _judge_again(connection, [rules[rule_id] for rule_id in changed])
+    return changed
 
 
 def current(connection: Connection) -> tuple[int, dict[str, Any]] | None:
@@ -334,6 +366,9 @@ def _write_routing(connection: Connection, document: ConfigDocument, version: in
         )
 
 
+_DROPPED = "no longer in the document: back to the rule's defaults"
+
+
 def _write_rules(
     connection: Connection,
     settings: Sequence[tuple[RuleEntry, dict[str, Any]]],
@@ -342,32 +377,43 @@ def _write_rules(
 ) -> list[str]:
     """Writes a new version of each rule whose setting changed; those that must judge again."""
     before = {
-        row.rule_id: RuleSetting(row.version, row.params, row.enabled)
+        row.rule_id: RuleSetting(row.version, row.params, row.enabled, row.owner, row.valid_from)
         for row in connection.execute(
             text(
-                "SELECT DISTINCT ON (rule_id) rule_id, version, params, enabled FROM rule_params ORDER BY rule_id, version DESC"
+                "SELECT DISTINCT ON (rule_id) rule_id, version, params, enabled, owner, valid_from FROM rule_params "
+                "ORDER BY rule_id, version DESC"
             )
         )
     }
-    wanted = {entry.rule_id: (params, entry.enabled, entry.reason) for entry, params in settings}
+    wanted = {entry.rule_id: (entry, params) for entry, params in settings}
     for rule_id in before.keys() - wanted.keys():
-        wanted[rule_id] = ({}, True, "no longer in the document: back to the rule's defaults")
+        wanted[rule_id] = (RuleEntry(rule_id=rule_id, reason=_DROPPED), {})
     again = []
-    for rule_id, (params, enabled, reason) in sorted(wanted.items()):
+    for rule_id, (entry, params) in sorted(wanted.items()):
         was = before.get(rule_id, RuleSetting())
-        if (was.params or {}) == params and was.enabled == enabled:
+        valid_from = max(now, entry.valid_from or now)
+        # A version that is to hold later may be given another day; one that holds already stays what it was.
+        day_moved = was.valid_from is not None and was.valid_from > now and was.valid_from != valid_from
+        if (was.params or {}, was.enabled, was.owner) == (
+            params,
+            entry.enabled,
+            entry.owner,
+        ) and not day_moved:
             continue
         connection.execute(
             rule_params.insert().values(
                 rule_id=rule_id,
                 version=was.version + 1,
                 params=params,
-                enabled=enabled,
+                enabled=entry.enabled,
                 author=author,
-                reason=reason,
-                valid_from=now,
+                reason=entry.reason,
+                owner=entry.owner,
+                valid_from=valid_from,
+                taken_up_at=now if valid_from <= now else None,
             )
         )
-        if enabled:
+        same = (was.params or {}, was.enabled) == (params, entry.enabled)
+        if entry.enabled and valid_from <= now and not same:
             again.append(rule_id)
     return again

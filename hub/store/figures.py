@@ -272,7 +272,8 @@ def _circuits(connection: Connection) -> dict[Labels, Values]:
 _DUE = text(
     "SELECT EXISTS (SELECT 1 FROM normalize_work WHERE not_before <= :now), "
     "EXISTS (SELECT 1 FROM evaluate_work WHERE not_before <= :now) OR EXISTS (SELECT 1 FROM observed_work WHERE not_before <= :now) "
-    "OR EXISTS (SELECT 1 FROM recheck WHERE at <= :now), "
+    "OR EXISTS (SELECT 1 FROM recheck WHERE at <= :now) "
+    "OR EXISTS (SELECT 1 FROM rule_params WHERE taken_up_at IS NULL AND valid_from <= :now), "
     "EXISTS (SELECT 1 FROM signal WHERE state = 'open' AND auto_issue AND NOT historical), "
     "EXISTS (SELECT 1 FROM warning WHERE dispatched_at IS NULL AND state = 'issued'), "
     "EXISTS (SELECT 1 FROM outbox WHERE state = 'waiting' AND next_at <= :now), "

@@ -134,6 +134,16 @@ def ids_between(
         place = rows[-1].history_id
 
 
+def ids_submitted(
+    connection: Connection, since: datetime, until: datetime, *, limit: int = 5_000
+) -> Iterator[Sequence[str]]:
+    """Demands submitted in ``[since, until)``, along their ids; up to ``limit`` ids at a time. Reads everything that is stored once."""
+    after = ""
+    while ids := _fetched(connection, _SUBMITTED, since=since, until=until, after=after, limit=limit):
+        yield [row.demand_id for row in ids]
+        after = ids[-1].demand_id
+
+
 def reaches(connection: Connection) -> dict[str, Reach]:
     """Every rule that ever judged, or was missed."""
     return {
@@ -232,6 +242,10 @@ def _put(connection: Connection, one: Reach) -> None:
 
 _RECEIVED = text(
     "SELECT demand_id FROM demand WHERE demand_id >= :first AND demand_id < :behind AND demand_id > :after "
+    "ORDER BY demand_id LIMIT :limit"
+)
+_SUBMITTED = text(
+    "SELECT demand_id FROM demand WHERE demand_id > :after AND submitted_at >= :since AND submitted_at < :until "
     "ORDER BY demand_id LIMIT :limit"
 )
 _CHANGED = text(

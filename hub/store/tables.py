@@ -473,7 +473,9 @@ rule_params = Table(
     Column("enabled", Boolean, nullable=False, server_default=text("true")),
     Column("author", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("owner", Text),
     _moment("valid_from", default_now=True),
+    _moment("taken_up_at", nullable=True),
     comment="监察规则设置 (R37): a change takes effect without redeploy and names its author and reason",
 )
 

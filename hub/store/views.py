@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -315,3 +315,45 @@ def _missing(what: str, number: str, where: str) -> NotFound:
     return NotFound(
         f"{what} {number[:40]}: there is none of that number; look for it with `{where}`", code=Code.NOT_FOUND
     )
+
+
+def open_by_rule(connection: Connection) -> dict[str, tuple[int, int]]:
+    """For each rule how many of its signals and warnings are open; rules with neither are absent."""
+    rows = connection.execute(
+        text(
+            "SELECT rule_id, sum(s)::int, sum(w)::int FROM (SELECT rule_id, 1 AS s, 0 AS w FROM signal WHERE state = 'open' "
+            "UNION ALL SELECT rule_id, 0, 1 FROM warning WHERE state = 'issued') each GROUP BY rule_id"
+        )
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def ids_by_number(connection: Connection, numbers: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """For each (channel, the source's number) the demand, the case or whatever else stands under it; what does not stand is absent."""
+    wanted = sorted(numbers)
+    found: dict[tuple[str, str], str] = {}
+    for table, key, number in _NUMBERED:
+        rows = connection.execute(
+            text(
+                f"SELECT n.channel, n.number, t.{key} FROM unnest(CAST(:channels AS text[]), CAST(:numbers AS text[])) "
+                f'AS n (channel, number) JOIN {table} t ON t.channel = n.channel AND t.{number} = n.number COLLATE "C"'
+            ),
+            {"channels": [channel for channel, _ in wanted], "numbers": [number for _, number in wanted]},
+        )
+        found.update({(row[0], row[1]): row[2] for row in rows})
+    return found
+
+
+_NUMBERED = (
+    ("demand", "demand_id", "source_no"),
+    ("rating", "observation_id", "source_no"),
+    ("inspection", "observation_id", "source_no"),
+    ("finding", "observation_id", "source_no"),
+    ("monitor_event", "observation_id", "source_no"),
+    (
+        "(SELECT c.channel, c.case_id, p.source_no FROM case_part p JOIN service_case c USING (instance, case_no))",
+        "case_id",
+        "source_no",
+    ),
+    ("service_case", "case_id", "case_no"),
+)
