@@ -13,7 +13,7 @@ from itertools import chain, product
 from hub.errors import HubError
 from hub.model.demand import DemandFacts
 from hub.model.report import Report
-from hub.pipeline import evaluate_observed, matter, place
+from hub.pipeline import evaluate_observed, matter, place, weeks
 from hub.pipeline.deps import PipelineDeps, logged
 from hub.pipeline.judging import MINUTE, Judge, RulesChanged, Tally, judging, spans, touched
 from hub.sdk.rules import AffectedKey, WarningRule
@@ -55,9 +55,9 @@ def run(deps: PipelineDeps, *, max_batches: int | None = None) -> Report:
         if done is None:
             # A new gazetteer, catalogue or model looks at what is stored when nothing new waits; what it changes is judged next.
             again = place.rework(deps)
-            if again is None:
+            if again is None and not weeks.judge(deps, total.problems):
                 break
-            total.took(again)
+            total.took(again or {})
         else:
             total.add(done)
         batches += 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Final, Protocol
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,6 +14,9 @@ from hub.model.calendar import WorkCalendar
 from hub.model.codes import Stage, Watch
 from hub.model.demand import DemandFacts
 from hub.model.warning import SignalDraft
+
+if TYPE_CHECKING:
+    from hub.sdk.weekly import SeriesVerdict
 
 EVER = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 
@@ -91,8 +94,9 @@ class History(Protocol):
     ) -> Mapping[str, Sequence[DemandFacts]]:
         """For each key its demands with ``since <= submitted_at < until``, ascending by time then id.
 
-        ``subject`` names what the keys are: ``reporter`` (reporter_key), ``demand`` (demand_id) or ``matter``
-        (matter_id, 同一诉求); a key with no demand is absent.
+        ``subject`` names what the keys are: ``reporter`` (reporter_key), ``demand`` (demand_id), ``matter``
+        (matter_id, 同一诉求) or ``series`` (`hub.model.series`; then whole days of the county, and the latest 500 demands); a key
+        with no demand is absent.
         """
         ...
 
@@ -120,6 +124,24 @@ class History(Protocol):
         ``subject`` names what the keys are: the kind itself (ids) or ``case_no``, ``item`` (item_code), ``window``, ``post``,
         ``organisation``, ``region``, where the kind has it.
         """
+        ...
+
+    def verdicts(self, rule_id: str, series: Sequence[str]) -> Mapping[str, Sequence[SeriesVerdict]]:
+        """For each of these series what this weekly rule has found to be too many, ascending by week; absent means never."""
+        ...
+
+    def counted(
+        self, series: Sequence[str], since: date, until: date
+    ) -> Mapping[str, Sequence[tuple[date, int]]]:
+        """For each of these series (`hub.model.series`) its cases by week, month or day, as its kind has it.
+
+        Ascending by the first day of each, those that begin in ``[since, until)``; what is not named is nought.
+        """
+        ...
+
+    @property
+    def counted_since(self) -> date | None:
+        """The county's day of the first demand that counts; None where there is none."""
         ...
 
     @property

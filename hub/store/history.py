@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from hub.clock import COUNTY_ZONE
 from hub.errors import Code, HubError, PluginError
 from hub.model.calendar import ChinaCalendar, WorkCalendar
 from hub.model.demand import DemandFacts
 from hub.sdk.rules import Seen
-from hub.store import categories, seen
+from hub.sdk.weekly import SERIES, SeriesVerdict
+from hub.store import categories, rollups, seen, series_history, weeks
 from hub.store.engine import driver, explain
+
+AnswerT = TypeVar("AnswerT")
 
 # Where the demands of a key stand, each by an index.
 _SUBJECTS = {
@@ -106,6 +111,8 @@ class StoreHistory:
         return found
 
     def demands(self, subject: str, spans: Spans) -> dict[str, list[DemandFacts]]:
+        if subject == SERIES:
+            return self._of_series(spans)
         found: dict[str, list[DemandFacts]] = {}
         for row in self._rows(
             subject, spans, f"s.key, {_FACTS}", "ORDER BY s.key, d.submitted_at, d.demand_id"
@@ -121,12 +128,34 @@ class StoreHistory:
         return {row[0]: row[1] for row in rows}
 
     def weekly(self, subject: str, spans: Spans) -> dict[str, list[tuple[datetime, int]]]:
+        if subject == SERIES:
+            return self._ask(lambda: series_history.weekly(self._connection, spans))
         week = "date_trunc('week', d.submitted_at AT TIME ZONE 'Asia/Shanghai')"
         found: dict[str, list[tuple[datetime, int]]] = {}
         for key, monday, count in self._rows(
             subject, spans, f"s.key, {week}, count(*)", "GROUP BY 1, 2 ORDER BY 1, 2"
         ):
             found.setdefault(key, []).append((monday.replace(tzinfo=COUNTY_ZONE), count))
+        return found
+
+    def verdicts(self, rule_id: str, series: Sequence[str]) -> dict[str, list[SeriesVerdict]]:
+        return self._ask(lambda: weeks.verdicts(self._connection, rule_id, series))
+
+    def counted(self, series: Sequence[str], since: date, until: date) -> dict[str, list[tuple[date, int]]]:
+        return self._ask(lambda: rollups.cells_of_series(self._connection, series, since, until))
+
+    @property
+    def counted_since(self) -> date | None:
+        return self._ask(lambda: rollups.first_day(self._connection))
+
+    def _of_series(self, spans: Spans) -> dict[str, list[DemandFacts]]:
+        named = self._ask(lambda: series_history.demand_ids(self._connection, spans))
+        ids = sorted({demand_id for demand_ids in named.values() for demand_id in demand_ids})
+        known = {one.demand_id: one for one in self._ask(lambda: facts_of(self._connection, ids))}
+        found = {}
+        for name, demand_ids in named.items():
+            if mine := [known[demand_id] for demand_id in demand_ids if demand_id in known]:
+                found[name] = sorted(mine, key=lambda one: (one.submitted_at, one.demand_id))
         return found
 
     def _rows(self, subject: str, spans: Spans, what: str, tail: str) -> list[tuple[Any, ...]]:
@@ -146,6 +175,9 @@ class StoreHistory:
         return self._answer(query, values)
 
     def _answer(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return self._ask(lambda: _fetched(self._connection, query, values))
+
+    def _ask(self, question: Callable[[], AnswerT]) -> AnswerT:
         with self._one_at_a_time:
             if not self._open:
                 raise PluginError(
@@ -154,7 +186,8 @@ class StoreHistory:
                     code=Code.PLUGIN_TIMEOUT,
                 )
             try:
-                return _fetched(self._connection, query, values)
+                with _told():
+                    return question()
             except HubError as exc:
                 self.failed = exc
                 raise
@@ -181,18 +214,25 @@ def limit_statements(connection: Connection, seconds: float | None) -> None:
 
 
 def _fetched(connection: Connection, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    cursor = driver(connection).cursor()
-    try:
+    with _told():
+        cursor = driver(connection).cursor()
         cursor.execute(query, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
-    except psycopg.errors.QueryCanceled as exc:
-        raise PluginError(
-            "history: a rule's question took longer than a rule may take (expected seconds); narrow its keys or spans",
-            code=Code.PLUGIN_TIMEOUT,
-        ) from exc
-    except psycopg.Error as exc:
-        raise explain(exc) from exc
     return rows
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the database refuses, said as one of our errors."""
+    try:
+        yield
+    except (psycopg.Error, DBAPIError) as exc:
+        if isinstance(getattr(exc, "orig", exc), psycopg.errors.QueryCanceled):
+            raise PluginError(
+                "history: a rule's question took longer than a rule may take (expected seconds); narrow its keys or spans",
+                code=Code.PLUGIN_TIMEOUT,
+            ) from exc
+        raise explain(exc) from exc
 
 
 def facts(row: Sequence[Any]) -> DemandFacts:

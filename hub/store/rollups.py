@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from hub.model.codes import DemandType
-from hub.model.series import ASKING, LONGEST_KEY, Counted, SeriesKind, town_of, village_of
+from hub.model.series import ASKING, LONGEST_KEY, Counted, SeriesKind, kind_of_series, town_of, village_of
 from hub.store import categories
 from hub.store.engine import driver, text_array
 from hub.store.tables import Id, metadata
@@ -273,6 +273,14 @@ def earliest_new(connection: Connection, kinds: Iterable[SeriesKind]) -> date | 
     return found
 
 
+def unfolded(connection: Connection, most: int) -> int:
+    """How many differences wait to be folded; looks at ``most`` at most."""
+    found: int = connection.execute(
+        text("SELECT count(*) FROM (SELECT 1 FROM rollup WHERE NOT folded LIMIT :most) n"), {"most": most}
+    ).scalar_one()
+    return found
+
+
 _BELONGS: Mapping[SeriesKind, str] = {
     SeriesKind.CATEGORY: "c.category = k.key",
     SeriesKind.CATEGORY_MONTH: "c.category = k.key",
@@ -303,4 +311,35 @@ def demands_of(
     found: dict[str, list[str]] = {}
     for key, demand_id in cursor:
         found.setdefault(key, []).append(demand_id)
+    return found
+
+
+def demands_of_series(
+    connection: Connection, spans: Mapping[str, tuple[date, date]], most: int
+) -> dict[str, list[str]]:
+    """`demands_of` for series of several kinds."""
+    found: dict[str, list[str]] = {}
+    for kind, names in _by_kind(spans).items():
+        told = demands_of(connection, kind, {key: spans[name] for key, name in names.items()}, most)
+        found.update((names[key], demand_ids) for key, demand_ids in told.items())
+    return found
+
+
+def cells_of_series(
+    connection: Connection, names: Iterable[str], since: date, until: date
+) -> dict[str, list[tuple[date, int]]]:
+    """`cells_of` for series of several kinds."""
+    found: dict[str, list[tuple[date, int]]] = {}
+    for kind, named in _by_kind(names).items():
+        told = cells_of(connection, kind, list(named), since, until)
+        found.update((named[key], rows) for key, rows in told.items())
+    return found
+
+
+def _by_kind(names: Iterable[str]) -> dict[SeriesKind, dict[str, str]]:
+    """For each kind its keys, and the series' name of each."""
+    found: dict[SeriesKind, dict[str, str]] = {}
+    for name in names:
+        kind, key = kind_of_series(name)
+        found.setdefault(kind, {})[key] = name
     return found

@@ -5,9 +5,30 @@ The lists of study (研判清单) stand here too: each leaves a record, an empty
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Identity, Index, Integer, Table, Text
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    Double,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
+from hub.sdk.weekly import WEEK, SeriesVerdict, WeekFindings
+from hub.store import rollups
+from hub.store.engine import driver, text_array
 from hub.store.tables import EMPTY_OBJECT, Id, Moment, metadata
 
 week_judged = Table(
@@ -53,3 +74,136 @@ study = Table(
     Index("study_kind_idx", "kind", "made_at"),
     comment="研判清单: each list that was made, whole, an empty one as well (R56)",
 )
+
+_LOCK = 0x7765656B  # "week": one process judges weeks at a time
+_COLUMNS = "series, week, observed, expected, upper, p_value, q_value, alarm, method, detail"
+
+
+def alone(connection: Connection) -> bool:
+    """Whether nobody else judges weeks; nobody will until the transaction ends."""
+    return bool(
+        connection.execute(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK}).scalar_one()
+    )
+
+
+def judged(connection: Connection, since: date) -> dict[str, dict[date, str]]:
+    """Rule id -> week, from ``since`` on -> by what it was judged."""
+    found: dict[str, dict[date, str]] = {}
+    for row in connection.execute(
+        text("SELECT rule_id, week, inputs FROM week_judged WHERE week >= :since"), {"since": since}
+    ):
+        found.setdefault(row.rule_id, {})[row.week] = row.inputs
+    return found
+
+
+def forget(connection: Connection, since: date) -> None:
+    """Takes away that the weeks from this one on are judged: what they were judged by has changed."""
+    connection.execute(text("DELETE FROM week_judged WHERE week >= :since"), {"since": since})
+
+
+def verdicts(connection: Connection, rule_id: str, series: Sequence[str]) -> dict[str, list[SeriesVerdict]]:
+    """For each of these series its verdicts, ascending by week."""
+    cursor = driver(connection).cursor()
+    cursor.execute(
+        f"SELECT {_COLUMNS} FROM unnest(%s::text[]) AS s (name) CROSS JOIN LATERAL (SELECT * FROM week_verdict v "
+        'WHERE v.rule_id = %s AND v.series = s.name COLLATE "C" OFFSET 0) v ORDER BY series, week',
+        (text_array(series), rule_id),
+    )
+    found: dict[str, list[SeriesVerdict]] = {}
+    for row in cursor:
+        found.setdefault(row[0], []).append(SeriesVerdict(*row))
+    return found
+
+
+def put(
+    connection: Connection, rule_id: str, week: date, inputs: str, findings: WeekFindings, now: datetime
+) -> set[str]:
+    """Makes these the findings of the week; returns the series of which rules must say something else now."""
+    cursor = driver(connection).cursor()
+    cursor.execute(
+        f"DELETE FROM week_verdict WHERE rule_id = %s AND week = %s RETURNING {_COLUMNS}", (rule_id, week)
+    )
+    before = {row[0]: SeriesVerdict(*row) for row in cursor}
+    after = {one.series: one for one in findings.verdicts}
+    cursor.executemany(
+        f"INSERT INTO week_verdict (rule_id, {_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            (rule_id, one.series, one.week, one.observed, one.expected, one.upper, one.p_value, one.q_value, one.alarm, one.method, Jsonb(dict(one.detail)))
+            for one in after.values()
+        ],
+    )  # fmt: skip
+    cursor.execute(
+        "INSERT INTO week_judged (rule_id, week, judged_at, inputs, series, notes) VALUES (%s, %s, %s, %s, %s, %s) "
+        "ON CONFLICT (rule_id, week) DO UPDATE SET judged_at = excluded.judged_at, inputs = excluded.inputs, "
+        "series = excluded.series, notes = excluded.notes",
+        (rule_id, week, now, inputs, findings.series, Jsonb(dict(findings.notes))),
+    )
+    alarms = {name for told in (before, after) for name, one in told.items() if one.alarm}
+    return {name for name in alarms if before.get(name) != after.get(name)}
+
+
+def to_judge_again(connection: Connection, rule_id: str, series: Collection[str], week: date) -> list[str]:
+    """Demands by which a rule finds its way to each of these series: one of the week, and those of the signals that stand."""
+    named = rollups.demands_of_series(connection, dict.fromkeys(series, (week, week + WEEK)), 1)
+    found = {demand_ids[0] for demand_ids in named.values()}
+    rows = connection.execute(
+        text(
+            "SELECT demand_ids FROM signal WHERE rule_id = :rule AND key = ANY(:keys) AND state <> 'merged'"
+        ),
+        {"rule": rule_id, "keys": sorted(series)},
+    )
+    found.update(row.demand_ids[0] for row in rows)
+    return sorted(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """What is known of regions beside their demands.
+
+    Attributes:
+        version: Of the gazetteer.
+        residents: By region.
+        names: By region.
+        spots: The middle of a town's places, by town.
+    """
+
+    version: int
+    residents: Mapping[str, int]
+    names: Mapping[str, str]
+    spots: Mapping[str, tuple[float, float]]
+
+
+def regions(connection: Connection) -> Regions:
+    """The regions that stand."""
+    version = connection.execute(text("SELECT coalesce(max(version), 0) FROM gazetteer_version")).scalar_one()
+    rows = connection.execute(text("SELECT code, name, residents FROM region")).all()
+    spots = connection.execute(
+        text(
+            "SELECT left(region_code, 9) || '000' AS town, avg(longitude) AS x, avg(latitude) AS y FROM place "
+            "WHERE longitude IS NOT NULL AND length(region_code) = 12 AND substr(region_code, 7, 3) <> '000' GROUP BY 1"
+        )
+    )
+    return Regions(
+        version,
+        {row.code: row.residents for row in rows if row.residents is not None},
+        {row.code: row.name for row in rows},
+        {row.town: (row.x, row.y) for row in spots},
+    )
+
+
+def group_signals(
+    connection: Connection, rule_ids: Collection[str], since: datetime
+) -> list[tuple[datetime, str]]:
+    """When a signal of these rules ended, and a region that its demands lie in; each pair once, ascending.
+
+    Only what is open or warned: what a person has dismissed was none.
+    """
+    rows = connection.execute(
+        text(
+            "SELECT DISTINCT s.signal_id, s.window_to, r.region FROM signal s JOIN counted c ON c.counted_id = ANY(s.demand_ids) "
+            "CROSS JOIN LATERAL (VALUES (c.town), (c.village)) AS r (region) WHERE s.rule_id = ANY(:rules) "
+            "AND s.state IN ('open', 'warned') AND s.window_to >= :since AND r.region IS NOT NULL ORDER BY 2, 3"
+        ),
+        {"rules": sorted(rule_ids), "since": since},
+    )
+    return [(row.window_to, row.region) for row in rows]

@@ -5,9 +5,18 @@ They use what every plugin's author may use: `hub.sdk`, the models and pure func
 
 from __future__ import annotations
 
+from hub.builtin.rules.counts import FrequentProblem
+from hub.builtin.rules.regions import BusyRegion
 from hub.builtin.rules.repeated import RepeatedReporter, RepeatedReporterParams
 from hub.builtin.rules.sudden import SensitiveSudden
 
-RULES = (RepeatedReporter, SensitiveSudden)
+RULES = (RepeatedReporter, FrequentProblem, BusyRegion, SensitiveSudden)
 
-__all__ = ["RULES", "RepeatedReporter", "RepeatedReporterParams", "SensitiveSudden"]
+__all__ = [
+    "RULES",
+    "BusyRegion",
+    "FrequentProblem",
+    "RepeatedReporter",
+    "RepeatedReporterParams",
+    "SensitiveSudden",
+]

@@ -1,0 +1,314 @@
+"""Weeks judged as a whole: the same signals in whatever order the demands came, by however many processes, run however often."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime, timedelta
+from typing import Any, ClassVar
+
+import pytest
+
+from hub.builtin.rules import FrequentProblem
+from hub.clock import ManualClock
+from hub.model.demand import Demand
+from hub.model.place import RegionEntry
+from hub.pipeline import evaluate
+from hub.sdk.weekly import SeriesVerdict, WeekCounts, WeekFindings
+from hub.seal import KeyRing
+from hub.store import places
+from hub.store.engine import Store
+from tests.support.judging import COUNTY, County, local, plugins_with
+
+TOWN, OTHER = "411521001000", "411521002000"
+LAST = date(2026, 11, 16)
+"""Monday of the last week that is over: the tests' clock stands at 23 November."""
+
+
+@pytest.fixture
+def county(store: Store, ring: KeyRing, clock: ManualClock) -> County:
+    return County(store, ring, clock)
+
+
+def at(week: int, day: int, hour: int = 9, minute: int = 0) -> datetime:
+    """A moment so many weeks before the last one that is over."""
+    when = LAST - timedelta(weeks=week) + timedelta(days=day)
+    return local(when.year, when.month, when.day, hour, minute)
+
+
+def a_year_of(
+    county: County, category: str, weeks: Sequence[int], *, region: str | None = TOWN
+) -> list[Demand]:
+    """Demands of a category, so many a week, ending with the last week that is over."""
+    return [
+        county.demand(
+            no=f"{category}{back:02d}-{number:03d}",
+            at=at(back, number % 7, 8 + number % 10, number % 60),
+            category=category,
+            region_code=region,
+            text=f"{category}的第{number}件{back}",
+        )
+        for back, n in enumerate(reversed(weeks))
+        for number in range(n)
+    ]
+
+
+def told(county: County, rule: str) -> list[tuple[Any, ...]]:
+    return sorted(
+        (
+            one.key,
+            one.state,
+            one.level,
+            one.window_from,
+            one.value,
+            one.threshold,
+            one.baseline,
+            one.summary,
+            one.labels,
+            sorted(one.nos),
+        )
+        for one in county.signals(rule=rule)
+    )
+
+
+def setting(county: County, rule_id: str, **params: Any) -> None:
+    county.configure({**COUNTY, "rules": [{"rule_id": rule_id, "params": params, "reason": "试运行"}]})
+
+
+def verdicts(county: County, rule: str = "W05") -> list[tuple[Any, ...]]:
+    return county.rows(
+        "SELECT series, week, observed, expected, upper, p_value, q_value, alarm, method, detail FROM week_verdict "
+        "WHERE rule_id = :rule ORDER BY 1, 2",
+        rule=rule,
+    )
+
+
+QUIET, RISEN = [3] * 14, [3] * 13 + [30]
+
+
+@pytest.mark.requirement("R31")
+def test_a_week_that_is_over_is_signalled_with_observed_expected_and_upper_bound(county: County) -> None:
+    county.judged(*a_year_of(county, "供水", RISEN), *a_year_of(county, "噪音", QUIET))
+    (one,) = [signal for signal in county.signals(rule="W05") if signal.key == "category:供水"]
+    assert (one.value, one.level, one.historical) == (30, 1, False)
+    assert one.baseline == pytest.approx(3, abs=0.5)
+    assert 10 <= one.threshold < 30
+    assert len(one.nos) == 30
+    assert (one.window_from, one.window_to) == (local(2026, 11, 16), local(2026, 11, 23))
+    assert all(words in one.summary for words in ("诉求30件", "预计", "上限", "上升900%"))
+
+
+@pytest.mark.requirement("R31")
+def test_the_running_week_is_not_judged_until_it_is_over(county: County) -> None:
+    demands = a_year_of(county, "供水", RISEN)
+    county.clock._now = at(0, 6, 23, 59)
+    county.judged(*(one for one in demands if one.submitted_at <= county.clock.now()))
+    assert told(county, "W05") == []
+    county.clock.advance(120)
+    assert county.evaluate().ok
+    assert {row[0] for row in told(county, "W05")} == {"category:供水"} | {f"region_category:{TOWN}|供水"} & {
+        row[0] for row in told(county, "W05")
+    }
+
+
+@pytest.mark.requirement("R31")
+@pytest.mark.parametrize("seed", range(3))
+def test_any_order_of_arrival_in_any_batches_gives_the_same_verdicts_and_signals(
+    county: County, store: Store, ring: KeyRing, clock: ManualClock, seed: int
+) -> None:
+    chance = random.Random(seed)
+    # Two high weeks one after the other, and a high one that stands alone.
+    demands = [
+        *a_year_of(county, "供水", [3] * 11 + [25] + [3] * 11 + [28, 45]),
+        *a_year_of(county, "噪音", [chance.randint(0, 8) for _ in range(14)], region=OTHER),
+    ]
+    county.judged(*demands)
+    at_once = told(county, "W05"), verdicts(county)
+    assert at_once[0]
+    assert any(one.level == 2 for one in county.signals(rule="W05"))
+    for table in ("signal", "counted", "rollup", "week_judged", "week_verdict", "evaluate_work"):
+        county.rows(f"WITH gone AS (DELETE FROM {table}) SELECT 1")
+    for table in ("demand", "source_record", "demand_history", "raw_record", "demand_link"):
+        county.rows(f"WITH gone AS (DELETE FROM {table}) SELECT 1")
+    chance.shuffle(demands)
+    while demands:
+        size = chance.randint(1, 120)
+        county.receive(*demands[:size])
+        demands = demands[size:]
+        if chance.random() < 0.7:
+            assert county.evaluate().ok
+    assert county.evaluate().ok
+    assert told(county, "W05") == at_once[0]
+    assert verdicts(county) == at_once[1]
+
+
+@pytest.mark.requirement("R31")
+def test_judging_again_tells_nothing_new(county: County) -> None:
+    county.judged(*a_year_of(county, "供水", RISEN))
+    before = (
+        county.rows("SELECT signal_id, last_seen_at FROM signal ORDER BY 1"),
+        county.rows("SELECT * FROM week_judged"),
+    )
+    county.clock.advance(3_600)
+    report = county.evaluate()
+    assert not any(report.counts.values())
+    assert (
+        county.rows("SELECT signal_id, last_seen_at FROM signal ORDER BY 1"),
+        county.rows("SELECT * FROM week_judged"),
+    ) == before
+
+
+@pytest.mark.requirement("R31")
+def test_late_demands_judge_their_week_and_the_weeks_after_it_anew(county: County) -> None:
+    county.judged(*a_year_of(county, "供水", RISEN))
+    assert {one.key for one in county.signals(rule="W05") if one.state == "open"} >= {"category:供水"}
+    # What is known only now: the weeks before were as high.
+    late = [
+        county.demand(
+            no=f"late{back}-{n}",
+            at=at(back, n % 7, 12, n),
+            category="供水",
+            region_code=TOWN,
+            text=f"迟到{back}{n}",
+        )
+        for back in range(1, 10)
+        for n in range(27)
+    ]
+    county.judged(*late)
+    assert not [one for one in county.signals(rule="W05") if one.state == "open"]
+    assert not [one for one in verdicts(county) if one.alarm]
+
+
+@pytest.mark.requirement("R31")
+def test_demands_that_are_deleted_or_get_another_category_take_their_signal_with_them(county: County) -> None:
+    demands = a_year_of(county, "供水", RISEN)
+    county.judged(*demands)
+    week = [one for one in demands if one.submitted_at >= at(0, 0, 0)]
+    county.receive(*week[:15], deleted=True)
+    county.receive(*(one.model_copy(update={"category": "供热"}) for one in week[15:]))
+    assert county.evaluate().ok
+    standing = {one.key: one.state for one in county.signals(rule="W05")}
+    assert standing["category:供水"] == "dismissed"
+    assert standing["category:供热"] == "open"
+
+
+def test_four_processes_judge_as_one(county: County, store: Store, ring: KeyRing, clock: ManualClock) -> None:
+    demands = [*a_year_of(county, "供水", RISEN), *a_year_of(county, "噪音", QUIET, region=OTHER)]
+    random.Random(4).shuffle(demands)
+    for start in range(0, len(demands), 12):
+        county.receive(*demands[start : start + 12])
+    with ThreadPoolExecutor(4) as pool:
+        reports = [pool.submit(evaluate.run, county.deps) for _ in range(4)]
+        assert all(report.result().ok for report in reports)
+    assert county.evaluate().ok
+    by_four = told(county, "W05")
+    assert len([row for row in by_four if row[0] == "category:供水"]) == 1
+    county.rows("WITH gone AS (DELETE FROM week_judged) SELECT 1")
+    assert county.evaluate().ok
+    assert told(county, "W05") == by_four
+
+
+def test_other_parameters_judge_the_weeks_anew(county: County) -> None:
+    county.judged(*a_year_of(county, "供水", RISEN))
+    assert told(county, "W05")
+    setting(county, "W05", least=31)
+    assert county.evaluate().ok
+    assert not [one for one in county.signals(rule="W05") if one.state == "open"]
+
+
+@pytest.mark.requirement("R32")
+def test_a_region_stands_out_by_its_residents_and_new_residents_are_reckoned_with(county: County) -> None:
+    demands = [
+        *a_year_of(county, "供水", [1] * 16 + [4, 4, 4, 8]),
+        *a_year_of(county, "噪音", [4] * 20, region=OTHER),
+    ]
+    setting(county, "W06", alpha=None)
+    county.judged(*demands)
+    assert told(county, "W06") == []
+    note = county.value(
+        "SELECT notes->'residents_unknown' FROM week_judged WHERE rule_id = 'W06' ORDER BY week DESC LIMIT 1"
+    )
+    assert note == [TOWN, OTHER]
+
+    def live(town: int, other: int) -> None:
+        with county.store.begin() as connection:
+            places.put(
+                connection,
+                [
+                    RegionEntry(code="411521", name="某县"),
+                    RegionEntry(code=TOWN, name="北城街道", residents=town),
+                    RegionEntry(code=OTHER, name="南城街道", residents=other),
+                ],
+                None,
+                "ops",
+                county.clock.now(),
+            )
+        assert county.evaluate().ok
+
+    live(10_000, 40_000)
+    (one,) = county.signals(rule="W06")
+    assert (one.key, one.level, one.value) == (f"region:{TOWN}", 2, 20)
+    assert one.summary.startswith("北城街道截至2026年11月22日为重点区域：30日诉求20件，每千人2.00件")
+    assert len(one.nos) >= 20
+    live(40_000, 10_000)
+    assert county.signal(rule="W06").state == "dismissed"
+
+
+class Broken(FrequentProblem):
+    """A weekly rule that cannot judge."""
+
+    rule_id: ClassVar[str] = "T05"
+
+    def judge(self, week: WeekCounts) -> WeekFindings:
+        raise RuntimeError("broken")
+
+
+class Nan(FrequentProblem):
+    """A weekly rule that gives what no rule may give."""
+
+    rule_id: ClassVar[str] = "T06"
+
+    def judge(self, week: WeekCounts) -> WeekFindings:
+        one = SeriesVerdict("category:供水", week.week, float("nan"), None, None, None, None, True, "x")
+        return WeekFindings([one], 1)
+
+
+def test_a_weekly_rule_that_fails_is_told_and_stops_no_other(
+    store: Store, ring: KeyRing, clock: ManualClock
+) -> None:
+    county = County(store, ring, clock, plugins_with(Broken, Nan))
+    county.receive(*a_year_of(county, "供水", RISEN))
+    report = county.evaluate()
+    assert {problem.where for problem in report.problems} == {"rule T05", "rule T06"}
+    assert "category:供水" in {one.key for one in county.signals(rule="W05")}
+    assert county.value("SELECT count(*) FROM week_judged WHERE rule_id LIKE 'T%'") == 0
+
+
+@pytest.mark.requirement("R32")
+def test_groups_of_demands_in_a_region_are_reckoned_with_once_three_of_them_stand(county: County) -> None:
+    demands = a_year_of(county, "供水", [2] * 10)
+    county.judged(*demands)
+    ids = [
+        row.demand_id
+        for row in county.rows("SELECT demand_id FROM demand ORDER BY submitted_at DESC LIMIT 3")
+    ]
+    for number in range(3):
+        if number:
+            assert county.evaluate().ok
+            assert told(county, "W06") == []
+        county.rows(
+            "WITH made AS (INSERT INTO signal (signal_id, rule_id, rule_version, params, subject, key, state, level, historical, window_from, "
+            "window_to, metric, value, threshold, demand_ids, reporters, summary, auto_issue, first_seen_at, last_seen_at) "
+            "VALUES (:id, 'W02a', '1', '{}', 'group', :id, 'open', 2, false, :at, :at, '', 3, 3, :ids, 3, '', false, :at, :at)) SELECT 1",
+            id=f"S{number}",
+            at=at(0, 3),
+            ids=ids,
+        )
+    assert county.evaluate().ok
+    one = county.signal(rule="W06")
+    assert (one.key, one.metric, one.value) == (f"region:{TOWN}", "30日多人同诉苗头数", 3)
+    assert one.labels == ["多人同诉集中", "乡镇街道", "常住人口未知"]
+    county.rows("WITH gone AS (UPDATE signal SET state = 'dismissed' WHERE signal_id = 'S0') SELECT 1")
+    assert county.evaluate().ok
+    assert county.signal(rule="W06").state == "dismissed"
