@@ -24,7 +24,7 @@ from tests.support.judging import County, local
 
 TOWNS = ("411521001000", "411521002000", "411521002201", None, "411521000000", "411521")
 VERSIONS = Path(migrations.__file__).parent / "versions"
-CATEGORIES = ("供水服务", "噪音", None)
+CATEGORIES = ("供水服务", "城市管理", None)
 WORDS = "物业长期不清运垃圾，楼道里堆满杂物没有人管"
 
 
@@ -43,7 +43,7 @@ def by_hand(county: County) -> Counter[tuple[str, str, date]]:
     """The cells as the demands themselves tell them: the oracle."""
     found: Counter[tuple[str, str, date]] = Counter()
     for row in county.rows(
-        "SELECT d.*, coalesce(c.l2, d.category) AS heard FROM demand d LEFT JOIN demand_category c USING (demand_id) WHERE NOT deleted AND status <> 'void' AND NOT chases_open_order AND demand_type <> 'praise' "
+        "SELECT d.*, coalesce(c.l2, d.category) AS seen FROM demand d LEFT JOIN demand_category c USING (demand_id) WHERE NOT deleted AND status <> 'void' AND NOT chases_open_order AND demand_type <> 'praise' "
         "AND demand_id NOT IN (SELECT demand_id FROM demand_link)"
     ):
         day = row.submitted_at.astimezone(COUNTY_ZONE).date()
@@ -52,9 +52,9 @@ def by_hand(county: County) -> Counter[tuple[str, str, date]]:
         town = code[:9] + "000" if len(code) >= 9 and code[6:9] != "000" else None
         item = row.item_code or row.item_name
         wanted: list[tuple[str, str | None, date]] = [
-            ("category", row.heard, week),
-            ("category_month", row.heard, month),
-            ("region_category", town and row.heard and f"{town}|{row.heard}", week),
+            ("category", row.seen, week),
+            ("category_month", row.seen, month),
+            ("region_category", town and row.seen and f"{town}|{row.seen}", week),
             ("region", town, day),
             ("region", code if town and len(code) == 12 and not code.endswith("000") else None, day),
             ("item", item, week),
@@ -176,7 +176,7 @@ def test_a_state_that_comes_while_another_process_counts_is_what_counts_in_the_e
     (row,) = county.rows("SELECT demand_id FROM demand")
     with county.store.begin() as slow:
         rollups.count_demands(slow, [row.demand_id])
-        county.receive(county.demand(no="N1", category="噪音"))
+        county.receive(county.demand(no="N1", category="城市管理"))
         done = threading.Event()
 
         def count() -> None:
@@ -188,7 +188,7 @@ def test_a_state_that_comes_while_another_process_counts_is_what_counts_in_the_e
         other.start()
         assert not done.wait(0.3), "what is being counted is waited for"
     other.join(30)
-    assert {key for kind, key, _ in stored(county) if kind == "category"} == {"噪音"}
+    assert {key for kind, key, _ in stored(county) if kind == "category"} == {"城市管理"}
 
 
 def test_the_border_of_a_week_is_sunday_midnight_in_the_county(county: County) -> None:

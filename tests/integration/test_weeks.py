@@ -89,8 +89,8 @@ QUIET, RISEN = [3] * 14, [3] * 13 + [30]
 
 @pytest.mark.requirement("R31")
 def test_a_week_that_is_over_is_signalled_with_observed_expected_and_upper_bound(county: County) -> None:
-    county.judged(*a_year_of(county, "供水", RISEN), *a_year_of(county, "噪音", QUIET))
-    (one,) = [signal for signal in county.signals(rule="W05") if signal.key == "category:供水"]
+    county.judged(*a_year_of(county, "供水服务", RISEN), *a_year_of(county, "城市管理", QUIET))
+    (one,) = [signal for signal in county.signals(rule="W05") if signal.key == "category:供水服务"]
     assert (one.value, one.level, one.historical) == (30, 1, False)
     assert one.baseline == pytest.approx(3, abs=0.5)
     assert 10 <= one.threshold < 30
@@ -101,15 +101,15 @@ def test_a_week_that_is_over_is_signalled_with_observed_expected_and_upper_bound
 
 @pytest.mark.requirement("R31")
 def test_the_running_week_is_not_judged_until_it_is_over(county: County) -> None:
-    demands = a_year_of(county, "供水", RISEN)
+    demands = a_year_of(county, "供水服务", RISEN)
     county.clock._now = at(0, 6, 23, 59)
     county.judged(*(one for one in demands if one.submitted_at <= county.clock.now()))
     assert told(county, "W05") == []
     county.clock.advance(120)
     assert county.evaluate().ok
-    assert {row[0] for row in told(county, "W05")} == {"category:供水"} | {f"region_category:{TOWN}|供水"} & {
-        row[0] for row in told(county, "W05")
-    }
+    assert {row[0] for row in told(county, "W05")} == {"category:供水服务"} | {
+        f"region_category:{TOWN}|供水服务"
+    } & {row[0] for row in told(county, "W05")}
 
 
 @pytest.mark.requirement("R31")
@@ -120,8 +120,8 @@ def test_any_order_of_arrival_in_any_batches_gives_the_same_verdicts_and_signals
     chance = random.Random(seed)
     # Two high weeks one after the other, and a high one that stands alone.
     demands = [
-        *a_year_of(county, "供水", [3] * 11 + [25] + [3] * 11 + [28, 45]),
-        *a_year_of(county, "噪音", [chance.randint(0, 8) for _ in range(14)], region=OTHER),
+        *a_year_of(county, "供水服务", [3] * 11 + [25] + [3] * 11 + [28, 45]),
+        *a_year_of(county, "城市管理", [chance.randint(0, 8) for _ in range(14)], region=OTHER),
     ]
     county.judged(*demands)
     at_once = told(county, "W05"), verdicts(county)
@@ -145,7 +145,7 @@ def test_any_order_of_arrival_in_any_batches_gives_the_same_verdicts_and_signals
 
 @pytest.mark.requirement("R31")
 def test_judging_again_tells_nothing_new(county: County) -> None:
-    county.judged(*a_year_of(county, "供水", RISEN))
+    county.judged(*a_year_of(county, "供水服务", RISEN))
     before = (
         county.rows("SELECT signal_id, last_seen_at FROM signal ORDER BY 1"),
         county.rows("SELECT * FROM week_judged"),
@@ -161,14 +161,14 @@ def test_judging_again_tells_nothing_new(county: County) -> None:
 
 @pytest.mark.requirement("R31")
 def test_late_demands_judge_their_week_and_the_weeks_after_it_anew(county: County) -> None:
-    county.judged(*a_year_of(county, "供水", RISEN))
-    assert {one.key for one in county.signals(rule="W05") if one.state == "open"} >= {"category:供水"}
+    county.judged(*a_year_of(county, "供水服务", RISEN))
+    assert {one.key for one in county.signals(rule="W05") if one.state == "open"} >= {"category:供水服务"}
     # What is known only now: the weeks before were as high.
     late = [
         county.demand(
             no=f"late{back}-{n}",
             at=at(back, n % 7, 12, n),
-            category="供水",
+            category="供水服务",
             region_code=TOWN,
             text=f"迟到{back}{n}",
         )
@@ -182,19 +182,19 @@ def test_late_demands_judge_their_week_and_the_weeks_after_it_anew(county: Count
 
 @pytest.mark.requirement("R31")
 def test_demands_that_are_deleted_or_get_another_category_take_their_signal_with_them(county: County) -> None:
-    demands = a_year_of(county, "供水", RISEN)
+    demands = a_year_of(county, "供水服务", RISEN)
     county.judged(*demands)
     week = [one for one in demands if one.submitted_at >= at(0, 0, 0)]
     county.receive(*week[:15], deleted=True)
-    county.receive(*(one.model_copy(update={"category": "供热"}) for one in week[15:]))
+    county.receive(*(one.model_copy(update={"category": "供暖服务"}) for one in week[15:]))
     assert county.evaluate().ok
     standing = {one.key: one.state for one in county.signals(rule="W05")}
-    assert standing["category:供水"] == "dismissed"
-    assert standing["category:供热"] == "open"
+    assert standing["category:供水服务"] == "dismissed"
+    assert standing["category:供暖服务"] == "open"
 
 
 def test_four_processes_judge_as_one(county: County, store: Store, ring: KeyRing, clock: ManualClock) -> None:
-    demands = [*a_year_of(county, "供水", RISEN), *a_year_of(county, "噪音", QUIET, region=OTHER)]
+    demands = [*a_year_of(county, "供水服务", RISEN), *a_year_of(county, "城市管理", QUIET, region=OTHER)]
     random.Random(4).shuffle(demands)
     for start in range(0, len(demands), 12):
         county.receive(*demands[start : start + 12])
@@ -203,14 +203,14 @@ def test_four_processes_judge_as_one(county: County, store: Store, ring: KeyRing
         assert all(report.result().ok for report in reports)
     assert county.evaluate().ok
     by_four = told(county, "W05")
-    assert len([row for row in by_four if row[0] == "category:供水"]) == 1
+    assert len([row for row in by_four if row[0] == "category:供水服务"]) == 1
     county.rows("WITH gone AS (DELETE FROM week_judged) SELECT 1")
     assert county.evaluate().ok
     assert told(county, "W05") == by_four
 
 
 def test_other_parameters_judge_the_weeks_anew(county: County) -> None:
-    county.judged(*a_year_of(county, "供水", RISEN))
+    county.judged(*a_year_of(county, "供水服务", RISEN))
     assert told(county, "W05")
     setting(county, "W05", least=31)
     assert county.evaluate().ok
@@ -220,8 +220,8 @@ def test_other_parameters_judge_the_weeks_anew(county: County) -> None:
 @pytest.mark.requirement("R32")
 def test_a_region_stands_out_by_its_residents_and_new_residents_are_reckoned_with(county: County) -> None:
     demands = [
-        *a_year_of(county, "供水", [1] * 16 + [4, 4, 4, 8]),
-        *a_year_of(county, "噪音", [4] * 20, region=OTHER),
+        *a_year_of(county, "供水服务", [1] * 16 + [4, 4, 4, 8]),
+        *a_year_of(county, "城市管理", [4] * 20, region=OTHER),
     ]
     setting(county, "W06", alpha=None)
     county.judged(*demands)
@@ -270,7 +270,7 @@ class Nan(FrequentProblem):
     rule_id: ClassVar[str] = "T06"
 
     def judge(self, week: WeekCounts) -> WeekFindings:
-        one = SeriesVerdict("category:供水", week.week, float("nan"), None, None, None, None, True, "x")
+        one = SeriesVerdict("category:供水服务", week.week, float("nan"), None, None, None, None, True, "x")
         return WeekFindings([one], 1)
 
 
@@ -278,16 +278,16 @@ def test_a_weekly_rule_that_fails_is_told_and_stops_no_other(
     store: Store, ring: KeyRing, clock: ManualClock
 ) -> None:
     county = County(store, ring, clock, plugins_with(Broken, Nan))
-    county.receive(*a_year_of(county, "供水", RISEN))
+    county.receive(*a_year_of(county, "供水服务", RISEN))
     report = county.evaluate()
     assert {problem.where for problem in report.problems} == {"rule T05", "rule T06"}
-    assert "category:供水" in {one.key for one in county.signals(rule="W05")}
+    assert "category:供水服务" in {one.key for one in county.signals(rule="W05")}
     assert county.value("SELECT count(*) FROM week_judged WHERE rule_id LIKE 'T%'") == 0
 
 
 @pytest.mark.requirement("R32")
 def test_groups_of_demands_in_a_region_are_reckoned_with_once_three_of_them_stand(county: County) -> None:
-    demands = a_year_of(county, "供水", [2] * 10)
+    demands = a_year_of(county, "供水服务", [2] * 10)
     county.judged(*demands)
     ids = [
         row.demand_id
