@@ -25,6 +25,7 @@ _NUMBER = {
     "warning": "warning_no",
     "order": "order_no",
 }
+_SERIES = "series"
 _TOLD = {
     "case": (
         "case_no",
@@ -81,7 +82,16 @@ def shown(connection: Connection, refs: Sequence[str]) -> list[dict[str, Any]]:
                     for one in seen.of_ids(connection, kind, [number for _, number in group])
                 }
             )
-    return [_shown(found[pair]) for pair in pairs if pair in found and not found[pair].deleted]
+    return [
+        _series(pair[1]) if pair[0] == _SERIES else _shown(found[pair])
+        for pair in pairs
+        if pair[0] == _SERIES or (pair in found and not found[pair].deleted)
+    ]
+
+
+def _series(name: str) -> dict[str, Any]:
+    """What was counted and forecast is no record that could go; the warning's own words tell the rest."""
+    return {"kind": _SERIES, "number": name, "watch": int(Watch.INSIGHT)}
 
 
 def _shown(one: Seen) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
@@ -14,7 +14,7 @@ from hub.builtin.rules import FrequentProblem
 from hub.clock import ManualClock
 from hub.model.demand import Demand
 from hub.model.place import RegionEntry
-from hub.pipeline import evaluate
+from hub.pipeline import evaluate, triage
 from hub.sdk.weekly import SeriesVerdict, WeekCounts, WeekFindings
 from hub.seal import KeyRing
 from hub.store import places
@@ -312,3 +312,35 @@ def test_groups_of_demands_in_a_region_are_reckoned_with_once_three_of_them_stan
     county.rows("WITH gone AS (UPDATE signal SET state = 'dismissed' WHERE signal_id = 'S0') SELECT 1")
     assert county.evaluate().ok
     assert county.signal(rule="W06").state == "dismissed"
+
+
+@pytest.mark.requirement("R12")
+def test_a_seasonal_rise_is_signalled_in_the_month_before_by_the_calendar_alone(county: County) -> None:
+    county.clock._now = local(2026, 10, 30, 12).astimezone(UTC)
+    months = [(year, month) for year in (2024, 2025, 2026) for month in range(1, 13)][:34]
+    county.judged(
+        *(
+            county.demand(
+                at=local(year, month, 1 + number % 28, 10),
+                category="供暖服务",
+                text=f"暖气不热{year}{month}{number}",
+            )
+            for year, month in months
+            for number in range(40 if month == 12 else 3)
+        )
+    )
+    assert told(county, "W07") == []
+    county.clock._now = local(2026, 11, 1, 0, 1).astimezone(UTC)
+    assert county.evaluate().ok
+    one = county.signal(rule="W07")
+    assert (one.key, one.level, one.state, one.historical) == ("category_month:供暖服务", 1, "open", False)
+    assert one.window_from == local(2026, 12, 1)
+    assert "2026年12月有40件" in one.summary
+    county.configure()
+    issued = triage.decide(county.deps, one.signal_id, "issue", "王科长", "备战供暖季")
+    assert issued.warning_no
+    assert county.dispatch().ok
+    assert county.value("SELECT count(*) FROM orders") == 0, "nobody complained yet: it is told, not ordered"
+    county.clock._now = local(2027, 1, 2).astimezone(UTC)
+    assert county.evaluate().ok
+    assert [signal.state for signal in county.signals(rule="W07")] == ["warned"]

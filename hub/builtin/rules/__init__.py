@@ -8,9 +8,10 @@ from __future__ import annotations
 from hub.builtin.rules.counts import FrequentProblem
 from hub.builtin.rules.regions import BusyRegion
 from hub.builtin.rules.repeated import RepeatedReporter, RepeatedReporterParams
+from hub.builtin.rules.season import SeasonalRise
 from hub.builtin.rules.sudden import SensitiveSudden
 
-RULES = (RepeatedReporter, FrequentProblem, BusyRegion, SensitiveSudden)
+RULES = (RepeatedReporter, FrequentProblem, BusyRegion, SeasonalRise, SensitiveSudden)
 
 __all__ = [
     "RULES",
@@ -18,5 +19,6 @@ __all__ = [
     "FrequentProblem",
     "RepeatedReporter",
     "RepeatedReporterParams",
+    "SeasonalRise",
     "SensitiveSudden",
 ]

@@ -1,0 +1,136 @@
+"""季节性 (W07): a category of which next month brings far more than a usual one, as the same month of former years did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from hub.model.codes import Level
+from hub.model.demand import DemandFacts
+from hub.model.series import LONGEST_KEY, SeriesKind, counts, county_day, kind_of_series, series, start_of
+from hub.model.warning import SignalDraft
+from hub.sdk.rules import EVER, AffectedKey, History, Recheck, RuleParams, WarningRule
+from hub.sdk.weekly import SERIES
+
+if TYPE_CHECKING:
+    from hub.detect.season import MonthForecast
+
+FORMER_MONTHS = 61
+"""Months looked back: five former years of the month that is forecast."""
+_SHOWN = 40
+
+
+class SeasonParams(RuleParams):
+    """Parameters of W07.
+
+    Attributes:
+        rise: The month is expected to bring so many times the mean of the last twelve.
+        least: Demands expected in the month below which there is no signal.
+        coverage: Chance that the month falls within the bounds that are told.
+    """
+
+    rise: float = Field(default=1.5, gt=1, le=20)
+    least: float = Field(default=10.0, ge=1, le=100_000)
+    coverage: float = Field(default=0.9, gt=0.5, lt=1)
+
+
+class SeasonalRise(WarningRule):
+    """季节性: next month is expected to bring half as many demands of a category again as a usual month.
+
+    By the same month of two former years or more; of one alone, with low confidence, and that is said. It goes by whole months
+    before the present one, so that it stands from the first of the month before; the rule asks to look again on the first of each
+    month, whatever comes in. A forecast whose month is over is no signal any more.
+
+    Source: domain.md §4.2 W07; R12; docs/detectors.md.
+    """
+
+    rule_id: ClassVar[str] = "W07"
+    title: ClassVar[str] = "季节性"
+    version: ClassVar[str] = "1"
+    subject: ClassVar[str] = SERIES
+    Params: ClassVar[type[RuleParams]] = SeasonParams
+    params: SeasonParams
+
+    def keys(self, demand: DemandFacts) -> Iterable[str]:
+        if not demand.category or not counts(demand):
+            return ()
+        return (series(SeriesKind.CATEGORY_MONTH, demand.category[:LONGEST_KEY]),)
+
+    def scope(self, affected: AffectedKey) -> tuple[datetime, datetime]:
+        return EVER
+
+    def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft | Recheck]:
+        names = [affected.key for affected in keys]
+        month = county_day(history.now).replace(day=1)
+        again = start_of(month_after(month))
+        yield from (Recheck(name, again) for name in names)
+        begun = history.counted_since
+        if begun is None:
+            return
+        first = begun if begun.day == 1 else month_after(begun)
+        since = max(first, _months_before(month, FORMER_MONTHS))
+        if since >= month:
+            return
+        rows = [
+            (name, day, float(n))
+            for name, cells in history.counted(names, since, month).items()
+            for day, n in cells
+        ]
+        # This month as it was forecast in the last one, and the next.
+        for issued in (_months_before(month, 1), month):
+            if issued > since:
+                yield from self._drafts(names, rows, since, issued)
+
+    def _drafts(
+        self, names: Sequence[str], rows: Sequence[tuple[str, date, float]], since: date, issued: date
+    ) -> Iterable[SignalDraft]:
+        from hub.detect.dense import monthly_counts
+        from hub.detect.season import SeasonSettings, forecast_month
+
+        dense = monthly_counts(
+            [row for row in rows if row[1] < issued], as_of=start_of(issued), since=since, keys=names
+        )
+        told = forecast_month(
+            dense.counts, dense.first, as_of=issued, settings=SeasonSettings(coverage=self.params.coverage)
+        )
+        for place, name in enumerate(dense.keys):
+            if told.expected[place] >= self.params.least and told.ratio[place] >= self.params.rise:
+                last_year = next(
+                    (n for key, day, n in rows if key == name and day == _months_before(told.month, 12)), 0.0
+                )
+                yield self._draft(name, told, place, last_year)
+
+    def _draft(self, name: str, told: MonthForecast, place: int, last_year: float) -> SignalDraft:
+        _, category = kind_of_series(name)
+        expected, mean = float(told.expected[place]), float(told.monthly_mean[place])
+        years = int(told.years[place])
+        low = years < 2
+        return SignalDraft(
+            key=name,
+            level=Level.NOTICE,
+            window_from=start_of(told.month),
+            window_to=start_of(month_after(told.month)),
+            metric="预计一月诉求件数",
+            value=round(expected, 3),
+            threshold=round(self.params.rise * mean, 3),
+            baseline=round(mean, 3),
+            observed=(f"series:{name}@{told.month:%Y-%m}",),
+            reporters=0,
+            summary=f"“{category[:_SHOWN]}”类诉求预计{told.month:%Y年%m月}有{expected:.0f}件（{told.lower[place]:.0f}至{told.upper[place]:.0f}件），"
+            f"为近12个月月均{mean:.1f}件的{expected / mean:.1f}倍；去年同月{last_year:.0f}件，依据前{years}年同月数据"
+            + ("，仅一年，低置信度。" if low else "。"),
+            labels=("民情月历", *(("低置信度",) if low else ())),
+        )
+
+
+def month_after(day: date) -> date:
+    """The first day of the next month."""
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+
+
+def _months_before(month: date, months: int) -> date:
+    number = month.year * 12 + month.month - 1 - months
+    return date(number // 12, number % 12 + 1, 1)
