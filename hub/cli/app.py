@@ -36,7 +36,8 @@ COMMANDS: dict[str, Entry] = {
     "exporter": Entry("serve", _RUN, "Serve metrics from the hub's database."),
     "run": Entry("run", _RUN, "Runs of the pipeline's steps: list, show, once."),
     "channel": Entry("channel", _RUN, "Channels 渠道: list, check, run."),
-    "demand": Entry("demand", _LOOK, "Demands 诉求: list, show, reevaluate."),
+    "demand": Entry("demand", _LOOK, "Demands 诉求: list, show, categorize, reevaluate."),
+    "category": Entry("category", _LOOK, "Categories 诉求领域分类: list, unmapped, waiting, match."),
     "case": Entry("observation", _LOOK, "Cases 办件: list, show."),
     "rating": Entry("observation", _LOOK, "Ratings 评价（好差评）: list, show."),
     "inspection": Entry("observation", _LOOK, "Inspections 督查巡查: list, show."),
@@ -51,6 +52,7 @@ COMMANDS: dict[str, Entry] = {
     "quarantine": Entry("quarantine", _LOOK, "Quarantine 待核数据: list, show, replay, export."),
     "webhook": Entry("webhook", _LOOK, "Deliveries to departments: list, redeliver, test, enable."),
     "place": Entry("place", _OPERATE, "Places 事发地点 and regions 区划: list, regions, import, match."),
+    "model": Entry("model", _OPERATE, "Models of categories: train, list, show, use, retire."),
     "migrate": Entry("migrate", _OPERATE, "Bring the database to this version's schema."),
     "db": Entry("db", _OPERATE, "The private PostgreSQL: start, stop, status."),
     "config": Entry(

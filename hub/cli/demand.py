@@ -1,4 +1,4 @@
-"""`hub demand list | show | reevaluate`: demands 诉求, masked; identities for a stated purpose only."""
+"""`hub demand list | show | categorize | reevaluate`: demands 诉求, masked; identities for a stated purpose only."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hub.cli.category import categorize
 from hub.cli.door import Limit, Purpose, Reveal, door_of, purpose_of
 from hub.cli.reevaluate import reevaluate
 from hub.model.codes import DemandType
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True)
     group.command("list")(list_demands)
     group.command("show")(show)
+    group.command("categorize")(categorize)
     group.command("reevaluate")(reevaluate)
     app.add_typer(group, name="demand", help="Demands 诉求: what citizens said, brought into one schema.")
 
@@ -164,7 +166,7 @@ def _tell(found: dict[str, Any], personal: dict[str, Any] | None) -> None:
             ("urgency", words.word(words.URGENCIES, found["urgency"])),
             ("anonymity", words.word(words.ANONYMITIES, found["anonymity"])),
             ("reporter known by", found["reporter_basis"] or "nothing"),
-            ("category", found["category"]),
+            ("category", _category(found)),
             ("region", _region(found)),
             ("place 事发地点", _named(found, found["place_id"])),
             ("place may be", [_named(found, one) for one in found["place_candidates"] or ()]),
@@ -200,6 +202,22 @@ def _tell(found: dict[str, Any], personal: dict[str, Any] | None) -> None:
         )
     if personal is not None:
         _tell_personal(personal)
+
+
+def _category(found: dict[str, Any]) -> str | None:
+    """What rules see, and who decided; what the catalogue does not know stands as the source said it."""
+    decided = found["categorized"]
+    said: str | None = found["category"]
+    if decided is None:
+        return said  # not judged yet
+    by = decided["person"] or decided["decided_version"]
+    if decided["l2"] is not None:
+        own = f", in the source's words {said}" if said and said != decided["l2"] else ""
+        return f"{decided['l1']} / {decided['l2']} {decided['code']} ({decided['decided_by']}: {by}{own})"
+    if decided["decided_by"] == "source":
+        return f"{said} ({'an area alone' if decided['l1'] else 'unmapped: `hub category unmapped`'})"
+    likely = f"; likeliest {decided['suggested']}" if decided["suggested"] else ""
+    return f"待人工 ({decided['decided_by']}: {by}{likely})"
 
 
 def _region(found: dict[str, Any]) -> str | None:

@@ -47,6 +47,13 @@ class Judge:
             return Category(None, None, None, likely, told.margin, by, version)
         return Category(entry.code, entry.l1, entry.name, None, told.margin, by, version)
 
+    def reasons(self, words: str, decided: Category) -> tuple[str, ...]:
+        """The words that spoke for a decision, or for what is likeliest; none where the source said it."""
+        code = decided.code or decided.suggested
+        if code is None or decided.decided_by in (SOURCE, PERSON):
+            return ()
+        return (self.model or self.catalogue).reasons(words, code)
+
     def _as_said(self, said: str) -> Category:
         meant = self.catalogue.meant(said)
         if meant is None:

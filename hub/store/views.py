@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from hub.errors import Code, NotFound
+from hub.store import categories
 from hub.store.places import named
 from hub.store.work import row_dicts
 
@@ -78,7 +79,8 @@ def demand(connection: Connection, number: str) -> dict[str, Any]:
     """One demand by its number or id, with what became of it: ``signals``, ``orders`` and how many ``changes`` it has seen.
 
     ``routes``: the same record by other routes; ``counts`` is true of the one that rules count. ``places``: name, kind and region of
-    its place, or of those that its name may stand for, by id.
+    its place, or of those that its name may stand for, by id. ``category``: in the source's words; ``categorized``: as it was decided,
+    None before it was judged.
 
     Raises:
         NotFound: There is none of that number.
@@ -119,10 +121,26 @@ def demand(connection: Connection, number: str) -> dict[str, Any]:
         "places": named(
             connection, [one for one in (found["place_id"], *(found["place_candidates"] or ())) if one]
         ),
+        "categorized": categories.shown(connection, found["demand_id"]),
         "routes": row_dicts(routes),
         "signals": row_dicts(signals),
         "orders": row_dicts(orders),
     }
+
+
+def demand_head(connection: Connection, number: str) -> Any:
+    """``demand_id`` and ``demand_no`` of a demand, by either.
+
+    Raises:
+        NotFound: There is none of that number.
+    """
+    row = connection.execute(
+        text("SELECT demand_id, demand_no FROM demand WHERE demand_no = :no OR demand_id = :no"),
+        {"no": number},
+    ).one_or_none()
+    if row is None:
+        raise _missing("demand", number, "hub demand list")
+    return row
 
 
 def sealed_demand(connection: Connection, demand_id: str) -> bytes:

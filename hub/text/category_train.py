@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,8 @@ def train(rows: Sequence[tuple[str, str]], *, margin: float = 0.1) -> bytes:
         ConfigError: scikit-learn is not installed (code ``config_missing``); fewer than two categories have ten rows, or no
             word stands in three texts (code ``config_invalid``).
     """
-    return _learnt([(category_words(text), category) for text, category in rows], margin).to_bytes()
+    read = [(category_words(text), category) for text, category in rows]
+    return _learnt(read, margin, _known(category for _, category in rows)).to_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,10 @@ def evaluate(rows: Sequence[tuple[str, str]], *, folds: int = 5, margin: float =
     pairs: list[tuple[str, str | None]] = []
     decided: list[bool] = []
     scores = []
+    known = _known(categories)
     for learn, judge in split.split(groups, categories, groups):
-        model = _learnt([read[at] for at in learn], margin)
+        # What the whole has enough of is learnt in every fold, though a fold has fewer.
+        model = _learnt([read[at] for at in learn], margin, known)
         told = [model.predict(rows[at][0]) for at in judge]
         fold = [(categories[at], one.likeliest) for at, one in zip(judge, told, strict=True)]
         scores.append(_mean(list(_f1(fold).values())))
@@ -79,9 +82,12 @@ def evaluate(rows: Sequence[tuple[str, str]], *, folds: int = 5, margin: float =
     return Evaluation(_mean(scores), _f1(pairs), 1 - len(sure) / len(pairs), _mean(sure))
 
 
-def _learnt(rows: Sequence[tuple[list[str], str]], margin: float) -> CategoryModel:
-    counted = Counter(category for _, category in rows)
-    known = {category for category, number in counted.items() if number >= LEAST_ROWS}
+def _known(categories: Iterable[str]) -> set[str]:
+    """The categories that can be learnt."""
+    return {category for category, number in Counter(categories).items() if number >= LEAST_ROWS}
+
+
+def _learnt(rows: Sequence[tuple[list[str], str]], margin: float, known: set[str]) -> CategoryModel:
     if len(known) < 2:
         raise ConfigError(
             f"category model: {len(known)} categories have {LEAST_ROWS} confirmed rows (expected two at least, of {len(rows)} "
