@@ -19,6 +19,7 @@ from pydantic import (
 from hub.errors import Code, ConfigError
 from hub.model.category import CategoriesSection
 from hub.model.demand import Emitted
+from hub.model.lexicon import LexiconSection
 from hub.model.place import MOST_PLACES, MOST_REGIONS, PlaceEntry, RegionEntry, place_faults, region_faults
 
 OrganisationCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
@@ -128,6 +129,7 @@ class ConfigDocument(Emitted):
 
     Attributes:
         regions: None leaves the table of regions as it stands (it may have come by `hub place import`); likewise ``places``.
+        lexicon: The county's part of the sensitive lexicon; every rule that reads it is given it as a parameter.
         categories: None leaves the category catalogue as it stands, which is the hub's own before any was applied.
     """
 
@@ -135,6 +137,7 @@ class ConfigDocument(Emitted):
     endpoints: tuple[EndpointEntry, ...] = ()
     routing: tuple[RoutingEntry, ...] = ()
     rules: tuple[RuleEntry, ...] = ()
+    lexicon: LexiconSection | None = None
     categories: CategoriesSection | None = None
     regions: tuple[RegionEntry, ...] | None = Field(default=None, max_length=MOST_REGIONS)
     places: tuple[PlaceEntry, ...] | None = Field(default=None, max_length=MOST_PLACES)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from hub.model.calendar import WorkCalendar
 from hub.model.codes import Stage, Watch
 from hub.model.demand import DemandFacts
+from hub.model.lexicon import LexiconSection
 from hub.model.warning import SignalDraft
 
 if TYPE_CHECKING:
@@ -159,6 +160,17 @@ class RuleParams(BaseModel):
     """Base of a rule's parameters: data with a version, never constants in code."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LexiconParams(RuleParams):
+    """Base of the parameters of a rule that reads the sensitive lexicon (`hub.text.lexicon`).
+
+    Attributes:
+        lexicon: The county's part of it. `hub config apply` fills it from the document's section ``lexicon``, once for all rules,
+            where the rule's own entry names none.
+    """
+
+    lexicon: LexiconSection = LexiconSection()
 
 
 class WarningRule(ABC):

@@ -16,7 +16,7 @@ from hub.errors import Code, ConfigError
 from hub.model.category import CategoriesSection, category_faults, resolved
 from hub.model.config import ConfigDocument, EndpointEntry, MatchField, RuleEntry
 from hub.sdk.notify import Endpoint
-from hub.sdk.rules import EVER, ObservationRule, RuleParams, WarningRule
+from hub.sdk.rules import EVER, LexiconParams, ObservationRule, RuleParams, WarningRule
 from hub.seal import Sealer
 from hub.store import categories, observed_work, places, reach, seen, work
 from hub.store import endpoints as endpoint_store
@@ -26,6 +26,7 @@ from hub.store.places import GazetteerApplied
 from hub.store.tables import config_version, endpoint, organisation, routing_rule, rule_params
 from hub.text.category_catalogue import digest as digest_of
 from hub.text.category_catalogue import own_entries
+from hub.text.lexicon import Lexicon
 
 _LOCK = 0x636F6E66  # "conf": one document at a time over all processes
 
@@ -185,9 +186,11 @@ def apply(
         ConfigError: A secret is missing or no signing secret, a rule is unknown or refuses its parameters.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    settings = [(entry, checked_params(rules, entry)) for entry in document.rules]
+    settings = [(entry, checked_params(rules, entry)) for entry in _with_lexicon(document, rules)]
     secrets = {entry.id: tuple(secret(name) for name in entry.secrets) for entry in document.endpoints}
     content = document.model_dump(mode="json", exclude={"regions", "places", "categories"})
+    if document.lexicon is None:
+        del content["lexicon"]  # so that a document of before has the digest that it had
     # Kept in versions of their own: large, and what they change is judged again by a step of its own.
     gazetteer = places.put(connection, document.regions, document.places, author, now)
     catalogue = _put_catalogue(connection, document.categories, author, now)
@@ -256,6 +259,22 @@ def _judge_again(connection: Connection, changed: Sequence[type[WarningRule]]) -
         observed_work.enqueue_all(
             connection, [rule.rule_id], seen.ids_between(connection, rule.observes, *EVER)
         )
+
+
+def _with_lexicon(document: ConfigDocument, rules: Mapping[str, type[WarningRule]]) -> Sequence[RuleEntry]:
+    """The document's rules; those that read the lexicon have the county's part of it among their parameters."""
+    if document.lexicon is None:
+        return document.rules
+    Lexicon.of_county(document.lexicon)  # what does not fit is refused before anything is written
+    given = {"lexicon": document.lexicon.model_dump(mode="json", exclude_defaults=True)}
+    named = {entry.rule_id: entry for entry in document.rules}
+    for rule_id, rule in rules.items():
+        if issubclass(rule.Params, LexiconParams) and given["lexicon"]:
+            entry = named.get(rule_id) or RuleEntry(
+                rule_id=rule_id, reason="the county's part of the lexicon"
+            )
+            named[rule_id] = entry.model_copy(update={"params": {**given, **entry.params}})
+    return list(named.values())
 
 
 def checked_params(rules: Mapping[str, type[WarningRule]], entry: RuleEntry) -> dict[str, Any]:

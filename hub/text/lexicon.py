@@ -20,14 +20,17 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from hub.errors import Code, ConfigError
+from hub.model.lexicon import LexiconSection
 
 
 class WordClass(StrEnum):
@@ -62,6 +65,7 @@ class Hit(NamedTuple):
     negated: bool
 
 
+_NOTHING = LexiconSection()
 _ENOUGH = 3
 _SHORT = 80
 _LONG = 300
@@ -134,6 +138,15 @@ class Lexicon:
                 ``config_invalid``).
         """
         return _own() if path is None else _read(Path(path))
+
+    @classmethod
+    def of_county(cls, section: LexiconSection) -> Lexicon:
+        """The hub's own lexicon with what a county adds and takes away; kept, so that asking again costs nothing.
+
+        Raises:
+            ConfigError: A word is listed twice, or one is to be taken away that the hub does not have (code ``config_invalid``).
+        """
+        return _own() if section == _NOTHING else _extended(section.model_dump_json())
 
     @property
     def size(self) -> int:
@@ -280,9 +293,42 @@ def _index(
 
 @cache
 def _own() -> Lexicon:
-    return _built(
-        files("hub.text").joinpath("data", "lexicon.toml").read_text("utf-8"), "the hub's own lexicon"
-    )
+    return _built(_own_text(), "the hub's own lexicon")
+
+
+def _own_text() -> str:
+    return files("hub.text").joinpath("data", "lexicon.toml").read_text("utf-8")
+
+
+@lru_cache(maxsize=8)
+def _extended(section_json: str) -> Lexicon:
+    section = LexiconSection.model_validate_json(section_json)
+    document = tomllib.loads(_own_text())
+    lists: dict[str, list[str]] = document["words"]
+    added = [word for words in section.words.values() for word in words]
+    faults = [
+        f"{word!r} stands twice" for word, n in Counter(added + list(section.whitelist)).items() if n > 1
+    ]
+    known = {word for words in lists.values() for word in words}
+    faults += [
+        f"without {word!r}: the hub's lists have no such word"
+        for word in section.without
+        if word not in known
+    ]
+    if faults:
+        raise ConfigError(
+            f"lexicon: {'; '.join(faults[:10])} (expected each word once, and only words of the hub taken away); correct it under "
+            "`lexicon:` and run `hub config apply`",
+            code=Code.CONFIG_INVALID,
+        )
+    gone = {*added, *section.without, *section.whitelist}
+    for name, words in lists.items():
+        lists[name] = [*(word for word in words if word not in gone), *section.words.get(name, ())]  # type: ignore[call-overload]
+    document["whitelist"]["words"] += section.whitelist
+    reads_as: dict[str, str] = document["reads_as"]
+    document["reads_as"] = {longer: word for longer, word in reads_as.items() if word not in section.without}
+    document["version"] = f"{document['version']}+{sha256(section_json.encode()).hexdigest()[:8]}"
+    return Lexicon(document)
 
 
 def _read(path: Path) -> Lexicon:

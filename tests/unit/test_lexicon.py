@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hub.builtin.rules import SensitiveSudden
 from hub.errors import ConfigError
+from hub.model.lexicon import LexiconSection
 from hub.text.lexicon import Lexicon, WordClass
 from tests.unit import lexicon_dev as developed
 from tests.unit import lexicon_heldout as heldout
@@ -259,3 +260,34 @@ def test_a_file_of_the_form_before_has_neither_parts_nor_event_words_and_is_read
 def test_a_missing_file_is_a_clear_message(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         Lexicon.load(tmp_path / "none.toml")
+
+
+def test_a_county_adds_words_takes_some_away_and_whitelists_others():
+    section = LexiconSection(
+        words={"conduct": ("踢来踢去",), "crowd": ("报复",)},
+        whitelist=("聚集能量",),
+        without=("官僚",),
+    )
+    lexicon = Lexicon.of_county(section)
+    classes = {hit.word: hit.word_class for hit in lexicon.hits("踢来踢去，报复，聚集能量，官僚，推诿")}
+    assert classes == {
+        "踢来踢去": WordClass.CONDUCT,
+        "报复": WordClass.CROWD,
+        "推诿": WordClass.CONDUCT,
+    }
+    assert lexicon.version.startswith(f"{LEXICON.version}+")
+    assert Lexicon.of_county(LexiconSection()) is LEXICON
+    assert Lexicon.of_county(section) is lexicon
+    assert {hit.word for hit in LEXICON.hits("踢来踢去，官僚")} == {"官僚"}
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ({"words": {"conduct": ("踢来踢去",), "crowd": ("踢来踢去",)}}, "'踢来踢去' stands twice"),
+        ({"without": ("没有这个词",)}, "no such word"),
+    ],
+)
+def test_a_county_s_part_that_does_not_fit_is_refused(section, told):
+    with pytest.raises(ConfigError, match=told):
+        Lexicon.of_county(LexiconSection(**section))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from hub.model.codes import Level
 from hub.model.demand import DemandFacts
 from hub.model.warning import SignalDraft
-from hub.sdk.rules import EVER, MOMENT, AffectedKey, History, WarningRule
+from hub.sdk.rules import EVER, MOMENT, AffectedKey, History, LexiconParams, WarningRule
 
 if TYPE_CHECKING:
     from hub.text.lexicon import Lexicon, WordClass
@@ -26,19 +27,27 @@ class SensitiveSudden(WarningRule):
     title: ClassVar[str] = "敏感突发"
     version: ClassVar[str] = "2"  # changes with the lexicon: the same words may be judged otherwise
     subject: ClassVar[str] = "demand"
+    Params: ClassVar[type[LexiconParams]] = LexiconParams
 
     def keys(self, demand: DemandFacts) -> Iterable[str]:
-        return (demand.demand_id,) if _sensitive(demand) else ()
+        return (demand.demand_id,) if _sensitive(demand, self._lexicon) else ()
 
     def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft]:
         found = history.demands(self.subject, {affected.key: EVER for affected in keys})
         for demands in found.values():
             for demand in demands:
-                if classes := _sensitive(demand):
-                    yield _sudden(demand, classes)
+                if classes := _sensitive(demand, self._lexicon):
+                    yield _sudden(demand, classes, self._lexicon.version)
+
+    @cached_property
+    def _lexicon(self) -> Lexicon:
+        # Read at the first demand, not at import; it is kept for the process.
+        from hub.text.lexicon import Lexicon
+
+        return Lexicon.of_county(self.params.lexicon)
 
 
-def _sudden(demand: DemandFacts, classes: Sequence[WordClass]) -> SignalDraft:
+def _sudden(demand: DemandFacts, classes: Sequence[WordClass], version: str) -> SignalDraft:
     from hub.text.lexicon import WordClass
 
     danger = WordClass.SAFETY in classes
@@ -62,7 +71,7 @@ def _sudden(demand: DemandFacts, classes: Sequence[WordClass]) -> SignalDraft:
         labels=(
             *(_CLASS_TITLES[word_class.value] for word_class in classes),
             *(() if danger else ("15分钟内研判",)),
-            f"词库{_lexicon().version}",
+            f"词库{version}",
         ),
     )
 
@@ -70,22 +79,15 @@ def _sudden(demand: DemandFacts, classes: Sequence[WordClass]) -> SignalDraft:
 _CLASS_TITLES = {"safety": "人身安全", "crowd": "群体", "extreme": "极端"}
 
 
-def _sensitive(demand: DemandFacts) -> list[WordClass]:
+def _sensitive(demand: DemandFacts, lexicon: Lexicon) -> list[WordClass]:
     """The classes of W08 that the demand's words hit: danger only as present and not negated, the others not negated."""
     found: set[WordClass] = set()
     # A source without titles lends its text's first words to the title: they are not weighed twice.
     for words in (demand.text,) if demand.title in demand.text else (demand.title, demand.text):
-        for hit in _lexicon().hits(words):
+        for hit in lexicon.hits(words):
             if hit.negated or hit.word_class.value not in _CLASS_TITLES:
                 continue
             if hit.present or hit.word_class.value != "safety":
                 found.add(hit.word_class)
     order = list(_CLASS_TITLES)
     return sorted(found, key=lambda word_class: order.index(word_class.value))
-
-
-def _lexicon() -> Lexicon:
-    # Read at the first demand, not at import; `load` keeps it for the process.
-    from hub.text.lexicon import Lexicon
-
-    return Lexicon.load()
