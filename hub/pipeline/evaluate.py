@@ -13,7 +13,7 @@ from itertools import chain, product
 from hub.errors import HubError
 from hub.model.demand import DemandFacts
 from hub.model.report import Report
-from hub.pipeline import evaluate_observed, matter, place, weeks
+from hub.pipeline import evaluate_observed, matter, place, related, weeks
 from hub.pipeline.deps import PipelineDeps, logged
 from hub.pipeline.judging import MINUTE, Judge, RulesChanged, Tally, judging, spans, touched
 from hub.sdk.rules import AffectedKey, WarningRule
@@ -140,8 +140,17 @@ class _DemandJudge(Judge):
             else:
                 still = known.get(rule_id, set())
                 keys += [(one.demand_id, one.submitted_at) for one in demands if one.demand_id in still]
-                found[rule_id] = spans(keys)
+                self._with_related(rule, spans(keys), found)
         return found
+
+    def _with_related(
+        self, rule: WarningRule, keys: dict[str, AffectedKey], found: dict[str, dict[str, AffectedKey]]
+    ) -> None:
+        """Notes a rule's keys and those that turn on what touched them; a rule that fails at these has none."""
+        try:
+            found[rule.rule_id] = related.keys_with(self.deps, self.connection, self.now, rule, keys)
+        except HubError as exc:
+            self.failed(rule.rule_id, exc)
 
     def in_halves(self, rule_id: str) -> None:
         for demand_ids, attempts in self.parts:

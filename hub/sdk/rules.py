@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -87,6 +87,37 @@ class Seen:
         return f"{self.kind}:{self.id}"
 
 
+class Outline(NamedTuple):
+    """A stored demand without its words: what counting and grouping need of it, at a fifth of the cost of its facts.
+
+    Fields are as in `DemandFacts`; codes are their plain values, which equal the members of their enums.
+    """
+
+    demand_id: str
+    submitted_at: datetime
+    received_at: datetime
+    channel: str
+    demand_type: str
+    status: str
+    urgency: int
+    reporter_key: str | None
+    declared_group_size: int | None
+    chases_open_order: bool
+    category: str | None
+    place_id: str | None
+    item_code: str | None
+    item_name: str | None
+    target_org: str | None
+    matter_id: str | None
+
+
+class FormerState(NamedTuple):
+    """A state that a demand has left: its status, and when the hub learned of the next one (aware UTC)."""
+
+    status: str
+    until: datetime
+
+
 class History(Protocol):
     """Stored demands, answered for many keys in one query; only what is live (not deleted) and not void."""
 
@@ -95,10 +126,28 @@ class History(Protocol):
     ) -> Mapping[str, Sequence[DemandFacts]]:
         """For each key its demands with ``since <= submitted_at < until``, ascending by time then id.
 
-        ``subject`` names what the keys are: ``reporter`` (reporter_key), ``demand`` (demand_id), ``matter``
-        (matter_id, 同一诉求) or ``series`` (`hub.model.series`; then whole days of the county, and the latest 500 demands); a key
-        with no demand is absent.
+        ``subject`` names what the keys are: ``reporter`` (reporter_key), ``demand`` (demand_id), ``matter`` (matter_id, 同一诉求),
+        ``place_category`` (as the function of that name writes it), ``unresolved_item`` or ``unresolved_organisation`` (item and
+        organisation as the window for what could not be done names them), ``series`` (`hub.model.series`; then whole days of the
+        county, and the latest 500 demands); a key with no demand is absent.
         """
+        ...
+
+    def outlines(
+        self, subject: str, spans: Mapping[str, tuple[datetime, datetime]]
+    ) -> Mapping[str, Sequence[Outline]]:
+        """As `demands`, without the words: ask for the words of those alone that turn on them."""
+        ...
+
+    def heads(self, subject: str, spans: Mapping[str, tuple[datetime, datetime]]) -> Mapping[str, int]:
+        """For each key the different reporters in the span and the largest number that one of them speaks for, together.
+
+        Never fewer people than stand behind the key's demands, so that a rule may leave out keys by it; 0 is left out.
+        """
+        ...
+
+    def former_states(self, demand_ids: Sequence[str]) -> Mapping[str, Sequence[FormerState]]:
+        """For each demand the states before the present one, the oldest first; absent when there was none."""
         ...
 
     def counts(self, subject: str, spans: Mapping[str, tuple[datetime, datetime]]) -> Mapping[str, int]:
@@ -156,6 +205,11 @@ class History(Protocol):
         ...
 
 
+def place_category(place_id: str, category: str) -> str:
+    """A key of the subject ``place_category``: one kind of trouble at one place."""
+    return f"{place_id}|{category}"
+
+
 class RuleParams(BaseModel):
     """Base of a rule's parameters: data with a version, never constants in code."""
 
@@ -207,6 +261,14 @@ class WarningRule(ABC):
 
     def observed_keys(self, seen: Seen) -> Iterable[str]:
         """The keys that this thing touches; as `keys`, for the kinds in ``observes``."""
+        return ()
+
+    def related(self, keys: Sequence[AffectedKey], history: History) -> Iterable[AffectedKey]:
+        """Further keys whose judgement turns on the demands that touched these; none, unless a rule says otherwise.
+
+        For a rule that tells one thing under one of several keys: what is told under one may end under another. They are
+        judged together with ``keys``.
+        """
         return ()
 
     def scope(self, affected: AffectedKey) -> tuple[datetime, datetime]:

@@ -16,12 +16,14 @@ from hub.clock import COUNTY_ZONE
 from hub.errors import Code, HubError, PluginError
 from hub.model.calendar import ChinaCalendar, WorkCalendar
 from hub.model.demand import DemandFacts
-from hub.sdk.rules import Seen
+from hub.sdk.rules import FormerState, Outline, Seen
 from hub.sdk.weekly import SERIES, SeriesVerdict
 from hub.store import categories, rollups, seen, series_history, weeks
 from hub.store.engine import driver, explain
 
 AnswerT = TypeVar("AnswerT")
+
+_UNRESOLVED = "d.channel = 'unresolved_window'"
 
 # Where the demands of a key stand, each by an index.
 _SUBJECTS = {
@@ -29,6 +31,12 @@ _SUBJECTS = {
     "demand": 'demand d WHERE d.demand_id = s.key COLLATE "C"',
     "matter": 'matter_member m JOIN demand d ON d.demand_id = m.demand_id WHERE m.matter_id = s.key COLLATE "C" '
     "AND m.submitted_at >= s.since AND m.submitted_at < s.until",
+    # A place's id has no bar in it.
+    "place_category": "(SELECT strpos(s.key, '|') AS bar) k CROSS JOIN LATERAL "
+    "(SELECT left(s.key, k.bar - 1) AS place, substr(s.key, k.bar + 1) AS category) c, demand d "
+    f'WHERE d.place_id = c.place COLLATE "C" AND {categories.SEEN.removesuffix(" AS category")} = c.category',
+    "unresolved_item": f"demand d WHERE coalesce(d.item_code, d.item_name) = s.key AND {_UNRESOLVED}",
+    "unresolved_organisation": f"demand d WHERE d.target_org = s.key AND {_UNRESOLVED}",
 }
 Spans = Mapping[str, tuple[datetime, datetime]]
 
@@ -37,6 +45,7 @@ FACT_COLUMNS = tuple(name for name in DemandFacts.model_fields)
 _MATTER = "(SELECT m.matter_id FROM matter_member m WHERE m.demand_id = d.demand_id)"
 _SEEN = {"category": categories.SEEN, "matter_id": _MATTER}
 _FACTS = ", ".join(_SEEN.get(name, f"d.{name}") for name in FACT_COLUMNS)
+_OUTLINE = ", ".join(_SEEN.get(name, f"d.{name}") for name in Outline._fields)
 _LIVE = "NOT d.deleted AND d.status <> 'void'"
 # What came by another route as well is counted where it is the same as.
 _COUNTED = "NOT EXISTS (SELECT 1 FROM demand_link l WHERE l.demand_id = d.demand_id)"
@@ -120,6 +129,24 @@ class StoreHistory:
             found.setdefault(row[0], []).append(facts(row[1:]))
         return found
 
+    def outlines(self, subject: str, spans: Spans) -> dict[str, list[Outline]]:
+        found: dict[str, list[Outline]] = {}
+        for row in self._rows(
+            subject, spans, f"s.key, {_OUTLINE}", "ORDER BY s.key, d.submitted_at, d.demand_id"
+        ):
+            found.setdefault(row[0], []).append(Outline._make(row[1:]))
+        return found
+
+    def heads(self, subject: str, spans: Spans) -> dict[str, int]:
+        what = "s.key, count(DISTINCT d.reporter_key) + coalesce(max(d.declared_group_size), 0)"
+        return {row[0]: row[1] for row in self._rows(subject, spans, what, "GROUP BY s.key") if row[1]}
+
+    def former_states(self, demand_ids: Sequence[str]) -> dict[str, list[FormerState]]:
+        found: dict[str, list[FormerState]] = {}
+        for demand_id, status, until in self._answer(_FORMER_STATES, (list(demand_ids),)):
+            found.setdefault(demand_id, []).append(FormerState(status, until))
+        return found
+
     def counts(self, subject: str, spans: Spans) -> dict[str, int]:
         return {row[0]: row[1] for row in self._rows(subject, spans, "s.key, count(*)", "GROUP BY s.key")}
 
@@ -159,20 +186,7 @@ class StoreHistory:
         return found
 
     def _rows(self, subject: str, spans: Spans, what: str, tail: str) -> list[tuple[Any, ...]]:
-        if subject not in _SUBJECTS:
-            raise ValueError(
-                f"history knows the subjects {sorted(_SUBJECTS)}, not {subject!r}: correct the rule"
-            )
-        if not spans:
-            return []
-        source, values = _asked(spans)
-        # OFFSET 0 keeps the planner at one look into the index a key, however many keys and demands there are (P9).
-        query = (
-            f"SELECT {what} FROM {source} "
-            f"CROSS JOIN LATERAL (SELECT d.* FROM {_SUBJECTS[subject]} "
-            f"AND d.submitted_at >= s.since AND d.submitted_at < s.until AND {_LIVE} AND {_COUNTED} OFFSET 0) d {tail}"
-        )
-        return self._answer(query, values)
+        return self._answer(*_question(subject, spans, what, tail)) if spans else []
 
     def _answer(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         return self._ask(lambda: _fetched(self._connection, query, values))
@@ -191,6 +205,27 @@ class StoreHistory:
             except HubError as exc:
                 self.failed = exc
                 raise
+
+
+def _question(subject: str, spans: Spans, what: str, tail: str) -> tuple[str, tuple[Any, ...]]:
+    """The statement, and its values."""
+    if subject not in _SUBJECTS:
+        raise ValueError(f"history knows the subjects {sorted(_SUBJECTS)}, not {subject!r}: correct the rule")
+    source, values = _asked(spans)
+    # OFFSET 0 keeps the planner at one look into the index a key, however many keys and demands there are (P9).
+    query = (
+        f"SELECT {what} FROM {source} "
+        f"CROSS JOIN LATERAL (SELECT d.* FROM {_SUBJECTS[subject]} "
+        f"AND d.submitted_at >= s.since AND d.submitted_at < s.until AND {_LIVE} AND {_COUNTED} OFFSET 0) d {tail}"
+    )
+    return query, values
+
+
+_FORMER_STATES = (
+    "SELECT s.id, h.status, h.replaced_at FROM unnest(%s::text[]) AS s (id) CROSS JOIN LATERAL "
+    "(SELECT history_id, was->>'status' AS status, replaced_at FROM demand_history h WHERE h.demand_id = s.id COLLATE \"C\" OFFSET 0) h "
+    "ORDER BY s.id, h.history_id"
+)
 
 
 def _asked(spans: Spans) -> tuple[str, tuple[Any, ...]]:

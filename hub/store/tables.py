@@ -266,6 +266,20 @@ demand = Table(
         "phone_key",
         postgresql_where=text("phone_key IS NOT NULL AND phone_key IS DISTINCT FROM reporter_key"),
     ),
+    # Where the rules look for one trouble at one place, and for what a window could not do.
+    Index("demand_place_idx", "place_id", "submitted_at", postgresql_where=text("place_id IS NOT NULL")),
+    Index(
+        "demand_unresolved_item_idx",
+        text("coalesce(item_code, item_name)"),
+        "submitted_at",
+        postgresql_where=text("channel = 'unresolved_window'"),
+    ),
+    Index(
+        "demand_unresolved_org_idx",
+        "target_org",
+        "submitted_at",
+        postgresql_where=text("channel = 'unresolved_window'"),
+    ),
     Index("demand_assigned_idx", "assigned_no", postgresql_where=text("assigned_no IS NOT NULL")),
     comment="诉求 as it stands now; personal data and full text in sealed, masked copies in title and text",
 )
