@@ -53,7 +53,10 @@ def order(county: County):
 
 @pytest.mark.requirement("R72")
 def test_a_warning_becomes_an_order_with_its_ledger_row_and_its_message_once(county: County) -> None:
-    issued(county, county.demand(text=CROWD, title="集体讨薪", target_org="不动产登记中心", phone=PHONE))
+    issued(
+        county,
+        county.demand(text=CROWD, title="集体讨薪", item_name=None, target_org="不动产登记中心", phone=PHONE),
+    )
     assert county.dispatch().counts == {"orders": 1, "messages": 1}
     assert county.dispatch().counts == {"orders": 0, "messages": 0}
     made = order(county)

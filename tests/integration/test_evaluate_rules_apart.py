@@ -319,7 +319,7 @@ def test_changed_parameters_take_effect_on_what_is_stored_already(
     county.configure(COUNTY)
     county.repeat(PHONE, 0, 1, 2)
     county.evaluate()
-    assert county.signal().params == {"window_days": 30, "threshold": 3, "grave": 6}
+    assert county.signal().params == {"window_days": 30, "threshold": 3, "any_matter": 5, "grave": 6}
     tighter = {"rule_id": "W01", "params": {"threshold": 4}, "reason": "减少误报"}
     assert county.configure({**COUNTY, "rules": [tighter]}).rejudged == ("W01",)
     county.evaluate()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from hub.builtin.rules import RULES
 from hub.clock import ManualClock
 from hub.errors import ConfigError
 from hub.pipeline import reevaluate
@@ -176,7 +177,7 @@ def test_judging_everything_again_doubles_no_signal_and_brings_no_old_one_to_lif
     before = county.rows("SELECT * FROM signal ORDER BY signal_id")
     assert sorted(one.historical for one in before) == [False, False, True]
     county.clock.advance(60)
-    assert put_back(county, span=Span()) == 7 * 2
+    assert put_back(county, span=Span()) == 7 * len(RULES)
     county.triage()
     after = county.rows("SELECT * FROM signal ORDER BY signal_id")
     assert [(one.signal_id, one.state, one.historical, one.demand_ids) for one in after] == [
@@ -222,7 +223,7 @@ def test_many_demands_wait_in_rows_of_a_bounded_size(county: County, monkeypatch
 
 
 def test_a_rule_that_nobody_brings_is_named_with_those_that_are_there(county: County) -> None:
-    with pytest.raises(ConfigError, match=r"'T09': no plugin brings it \(installed: W01, W08\)"):
+    with pytest.raises(ConfigError, match=r"'T09': no plugin brings it \(installed: W01, "):
         reevaluate.run(county.deps, rule_ids=["T09"])
 
 
@@ -266,7 +267,7 @@ def test_the_command_says_what_it_did_and_is_written_to_the_audit_log(desk: Desk
     again = desk.hub("demand", "reevaluate", "--all", "--rule", "W08", "--json")
     assert again.document["reports"][0]["counts"] == {"demands": 2, "observed": 0, "rules": 1}
     shown = desk.hub("demand", "reevaluate", "--since", "2020-01-01")
-    assert shown.out.startswith("4 demands wait for 2 rules again: `hub serve`")
+    assert shown.out.startswith(f"{2 * len(RULES)} demands wait for {len(RULES)} rules again: `hub serve`")
     wrong = desk.hub("demand", "reevaluate", "--rule", "W99")
     assert wrong.code == 4
     assert "no plugin brings it" in wrong.err

@@ -142,7 +142,8 @@ class County:
         at: datetime | None = None,
         **fields: Any,
     ) -> Demand:
-        """A demand that was submitted ``days`` before now."""
+        """A demand that was submitted ``days`` before now; all of one person's are about one service item unless told otherwise."""
+        fields.setdefault("item_name", "社会保障卡补领")
         return Demand(
             source_no=no or f"N{next(self._numbers):06d}",
             submitted_at=at or self.clock.now() - timedelta(days=days),

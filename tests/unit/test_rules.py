@@ -12,7 +12,7 @@ from hub.builtin.rules import RepeatedReporter, RepeatedReporterParams, Sensitiv
 from hub.model.calendar import ChinaCalendar
 from hub.model.codes import Anonymity, DemandStatus, DemandType, Level, Nature, Urgency, Watch
 from hub.model.demand import DemandFacts
-from hub.sdk.rules import AffectedKey
+from hub.sdk.rules import AffectedKey, Outline
 from tests.unit.lexicon_heldout import EMERGENCIES
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,6 +38,7 @@ def facts(at: datetime = START, *, no: str = "A", **fields) -> DemandFacts:
             "title": "",
             "text": "",
             "reporter_key": "k1:somebody",
+            "item_name": "社会保障卡补领",
             **fields,
         }
     )
@@ -59,6 +60,12 @@ class Kept:
 
     distinct_reporters = weekly = counts  # no rule of the hub's asks for these yet
 
+    def outlines(self, subject, spans):
+        return {
+            key: [Outline(*(getattr(one, name) for name in Outline._fields)) for one in several]
+            for key, several in self.demands(subject, spans).items()
+        }
+
     def demands(self, subject, spans):
         name = {"reporter": "reporter_key", "demand": "demand_id"}[subject]
         found: dict[str, list[DemandFacts]] = {}
@@ -71,7 +78,7 @@ class Kept:
 
 def repeated(demands: list[DemandFacts], **params):
     rule = RepeatedReporter(RepeatedReporterParams(**params))
-    key = AffectedKey("k1:somebody", START, START)
+    key = AffectedKey("k1:somebody", START, START + 200 * DAY)
     return list(rule.evaluate([key], Kept(*demands)))
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
+from hub.builtin.rules.words import ReadsWords, Sensitive
 from hub.model.codes import Level
 from hub.model.demand import DemandFacts
 from hub.model.warning import SignalDraft
-from hub.sdk.rules import EVER, MOMENT, AffectedKey, History, LexiconParams, WarningRule
+from hub.sdk.rules import EVER, MOMENT, AffectedKey, History
 
 if TYPE_CHECKING:
-    from hub.text.lexicon import Lexicon, WordClass
+    from hub.text.lexicon import WordClass
 
 
-class SensitiveSudden(WarningRule):
+class SensitiveSudden(ReadsWords):
     """敏感突发: the words of one demand tell of danger to life now, of a crowd forming, or of extreme acts.
 
     Danger to life, told as happening now and not negated, is issued by itself; the other two go to triage within 15 minutes.
@@ -27,24 +27,16 @@ class SensitiveSudden(WarningRule):
     title: ClassVar[str] = "敏感突发"
     version: ClassVar[str] = "2"  # changes with the lexicon: the same words may be judged otherwise
     subject: ClassVar[str] = "demand"
-    Params: ClassVar[type[LexiconParams]] = LexiconParams
 
     def keys(self, demand: DemandFacts) -> Iterable[str]:
-        return (demand.demand_id,) if _sensitive(demand, self._lexicon) else ()
+        return (demand.demand_id,) if _mine(self.sensitive(demand)) else ()
 
     def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft]:
         found = history.demands(self.subject, {affected.key: EVER for affected in keys})
         for demands in found.values():
             for demand in demands:
-                if classes := _sensitive(demand, self._lexicon):
-                    yield _sudden(demand, classes, self._lexicon.version)
-
-    @cached_property
-    def _lexicon(self) -> Lexicon:
-        # Read at the first demand, not at import; it is kept for the process.
-        from hub.text.lexicon import Lexicon
-
-        return Lexicon.of_county(self.params.lexicon)
+                if classes := _mine(self.sensitive(demand)):
+                    yield _sudden(demand, classes, self.lexicon.version)
 
 
 def _sudden(demand: DemandFacts, classes: Sequence[WordClass], version: str) -> SignalDraft:
@@ -79,15 +71,8 @@ def _sudden(demand: DemandFacts, classes: Sequence[WordClass], version: str) -> 
 _CLASS_TITLES = {"safety": "人身安全", "crowd": "群体", "extreme": "极端"}
 
 
-def _sensitive(demand: DemandFacts, lexicon: Lexicon) -> list[WordClass]:
+def _mine(sensitive: Sensitive) -> list[WordClass]:
     """The classes of W08 that the demand's words hit: danger only as present and not negated, the others not negated."""
-    found: set[WordClass] = set()
-    # A source without titles lends its text's first words to the title: they are not weighed twice.
-    for words in (demand.text,) if demand.title in demand.text else (demand.title, demand.text):
-        for hit in lexicon.hits(words):
-            if hit.negated or hit.word_class.value not in _CLASS_TITLES:
-                continue
-            if hit.present or hit.word_class.value != "safety":
-                found.add(hit.word_class)
     order = list(_CLASS_TITLES)
-    return sorted(found, key=lambda word_class: order.index(word_class.value))
+    mine = [word_class for word_class in sensitive.classes if word_class.value in _CLASS_TITLES]
+    return sorted(mine, key=lambda word_class: order.index(word_class.value))

@@ -1,0 +1,192 @@
+"""反复出现 (W04): what was closed as done and is heard of again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from pydantic import Field, model_validator
+
+from hub.builtin.rules.groups import MATTER, matter_key
+from hub.builtin.rules.windows import Span, people
+from hub.model.codes import DemandStatus, DemandType, Level
+from hub.model.demand import DemandFacts
+from hub.model.warning import SignalDraft
+from hub.sdk.rules import MOMENT, AffectedKey, FormerState, History, Outline, RuleParams, WarningRule
+
+_ENDED = frozenset({DemandStatus.ANSWERED, DemandStatus.CLOSED})
+# Who asks again or praises again tells of no trouble that has come back.
+_NO_TROUBLE = frozenset({DemandType.CONSULTATION, DemandType.PRAISE, DemandType.SUGGESTION})
+
+
+class ComesBackParams(RuleParams):
+    """Parameters of W04.
+
+    Attributes:
+        reopened_days: A demand on a matter within so many days after one was closed is a signal.
+        cycles: So many times closed and then heard of again are one, however long after …
+        cycle_days: … within so many days.
+        handled_again: A demand on the matter was sent back into handling so many times (重办).
+    """
+
+    reopened_days: int = Field(default=90, ge=1, le=366)
+    cycles: int = Field(default=2, ge=2, le=20)
+    cycle_days: int = Field(default=365, ge=30, le=730)
+    handled_again: int = Field(default=2, ge=1, le=20)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ComesBackParams:
+        if self.cycle_days < self.reopened_days:
+            raise ValueError(
+                f"cycle_days ({self.cycle_days}) must not be below reopened_days ({self.reopened_days})"
+            )
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """One demand of a matter with when it was ended, and how often it was taken up again."""
+
+    demand: Outline
+    ended: tuple[datetime, ...]
+    handled_again: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Return:
+    """One time that a matter came back: its demands from the one that had ended on."""
+
+    lives: tuple[_Life, ...]
+    form: str
+
+
+class ComesBack(WarningRule):
+    """反复出现: a matter that was closed as done and is heard of again.
+
+    Three forms: heard of within ninety days after one of its demands was closed; closed and heard of again twice within a
+    year; one of its demands handled again twice. A demand was closed when the hub learned of it; one that came in closed, when it
+    was received. Consultations, suggestions and praise tell of no trouble that has come back.
+
+    Source: domain.md §4.2 W04 (19 % of repeats at one address, half of them 假性整改); R30.
+    """
+
+    rule_id: ClassVar[str] = "W04"
+    title: ClassVar[str] = "反复出现"
+    version: ClassVar[str] = "1"
+    subject: ClassVar[str] = "group"
+    Params: ClassVar[type[RuleParams]] = ComesBackParams
+    params: ComesBackParams
+
+    def keys(self, demand: DemandFacts) -> Iterable[str]:
+        key = matter_key(demand)
+        if key is None or demand.chases_open_order or demand.demand_type in _NO_TROUBLE:
+            return ()
+        return (key,)
+
+    def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft]:
+        # A matter is read whole, for what was closed long ago may have closed late: it has few demands, whatever is stored.
+        read = history.outlines("matter", {one.key.removeprefix(MATTER): self.scope(one) for one in keys})
+        troubles = {
+            matter: counted
+            for matter, demands in read.items()
+            if (counted := [one for one in demands if _is_trouble(one)])
+        }
+        ids = [one.demand_id for demands in troubles.values() for one in demands]
+        states = history.former_states(ids) if ids else {}
+        for matter, demands in troubles.items():
+            lives = [_life(one, states.get(one.demand_id, ())) for one in demands]
+            for returns in _joined(list(self._returns(lives))):
+                yield self._draft(MATTER + matter, returns)
+
+    def _returns(self, lives: Sequence[_Life]) -> Iterator[_Return]:
+        reopened, year = timedelta(days=self.params.reopened_days), timedelta(days=self.params.cycle_days)
+        cycles: list[tuple[_Life, _Life]] = []
+        ends = sorted((end, place) for place, life in enumerate(lives) for end in life.ended)
+        for place, life in enumerate(lives):
+            if life.handled_again >= self.params.handled_again:
+                yield _Return((life,), "handled_again")
+            said = life.demand.submitted_at
+            since = lives[place - 1].demand.submitted_at if place else None
+            before = [(end, other) for end, other in ends if end <= said and other != place]
+            if not before:
+                continue
+            end, other = before[-1]
+            closed = lives[other]
+            if said < end + reopened:
+                yield _Return((closed, life), "reopened")
+            # Two that are heard of after one closing are one cycle.
+            if since is None or end > since:
+                cycles.append((closed, life))
+            recent = [one for one in cycles if one[1].demand.submitted_at > said - year]
+            if cycles and cycles[-1][1] is life and len(recent) >= self.params.cycles:
+                yield _Return(tuple(one for pair in recent for one in pair), "cycles")
+
+    def _draft(self, key: str, returns: Sequence[_Return]) -> SignalDraft:
+        lives = {life.demand.demand_id: life for one in returns for life in one.lives}
+        named = sorted((life.demand for life in lives.values()), key=lambda d: (d.submitted_at, d.demand_id))
+        forms = {one.form for one in returns}
+        again = max(life.handled_again for life in lives.values())
+        times = len({one.lives[-1].demand.demand_id for one in returns if one.form != "handled_again"})
+        value, threshold, metric = (
+            (float(times), 1.0, "办结后再次反映次数")
+            if times
+            else (float(again), float(self.params.handled_again), "重办次数")
+        )
+        said = {
+            "reopened": f"办结后{self.params.reopened_days}日内再次反映",
+            "cycles": f"{self.params.cycle_days}日内{self.params.cycles}次以上办结后复发",
+            "handled_again": f"重办{again}次",
+        }
+        told = "；".join(text for form, text in said.items() if form in forms)
+        return SignalDraft(
+            key=key,
+            level=Level.SERIOUS,
+            window_from=named[0].submitted_at,
+            window_to=named[-1].submitted_at + MOMENT,
+            metric=metric,
+            value=value,
+            threshold=threshold,
+            demand_ids=tuple(one.demand_id for one in named),
+            reporters=people(named).callers,
+            summary=f"同一诉求反复出现：{told}，共涉及诉求{len(named)}件。",
+            labels=("办结后复发",) if times else ("重办",),
+        )
+
+
+def _is_trouble(one: Outline) -> bool:
+    return not one.chases_open_order and one.demand_type not in _NO_TROUBLE
+
+
+def _life(one: Outline, former: Sequence[FormerState]) -> _Life:
+    """When the demand went from in hand to ended, each time, and how often it went back."""
+    ended, again = [], 0
+    was_ended, since = False, one.received_at
+    for status, until in (*former, FormerState(one.status, one.received_at)):
+        is_ended = status in _ENDED
+        if is_ended and not was_ended:
+            ended.append(since)
+        again += was_ended and not is_ended
+        was_ended, since = is_ended, until
+    return _Life(one, tuple(ended), again)
+
+
+def _joined(returns: Sequence[_Return]) -> Iterator[list[_Return]]:
+    """Returns that overlap in time, together."""
+    group: list[_Return] = []
+    ends: datetime | None = None
+    for one in sorted(returns, key=lambda one: _span(one)):
+        begins, end = _span(one)
+        if ends is not None and begins > ends:
+            yield group
+            group, ends = [], None
+        group.append(one)
+        ends = end if ends is None else max(ends, end)
+    if group:
+        yield group
+
+
+def _span(one: _Return) -> Span:
+    moments = [life.demand.submitted_at for life in one.lives]
+    return min(moments), max(moments)

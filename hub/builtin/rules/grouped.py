@@ -1,0 +1,482 @@
+"""多人同诉 (W02): several people, one trouble. A sudden burst, a lasting one, and one caller who speaks for many."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from math import sqrt
+from typing import ClassVar
+
+from pydantic import Field, model_validator
+
+from hub.builtin.rules.groups import CELL, MATTER, by_subject, cell_key, matter_key, own_key
+from hub.builtin.rules.spring_festival import before_spring_festival
+from hub.builtin.rules.windows import (
+    Episode,
+    Judge,
+    People,
+    Reach,
+    Span,
+    Window,
+    counted,
+    each,
+    people,
+    whole_episodes,
+)
+from hub.model.codes import DemandStatus, DemandType, Level
+from hub.model.demand import DemandFacts
+from hub.model.warning import SignalDraft
+from hub.sdk.rules import EVER, MOMENT, AffectedKey, History, Outline, RuleParams, WarningRule
+
+_UNRESOLVED = frozenset(
+    {
+        DemandStatus.PENDING,
+        DemandStatus.SUPPLEMENT,
+        DemandStatus.ACCEPTED,
+        DemandStatus.ASSIGNED,
+        DemandStatus.IN_HAND,
+    }
+)
+_WAGES = re.compile(
+    r"欠薪|讨薪|(?:拖|克)欠[^，。；！？]{0,8}(?:工资|工钱|薪)|(?:工资|工钱|血汗钱)[^，。；！？]{0,8}(?:拖|欠|没发|不发|没给|不给|未发|没有发|没有给)|要回?(?:工资|工钱)"
+)
+
+
+class _Grouped(WarningRule):
+    """What the two forms share: a group is told under its matter, and under its cell only where no matter tells it."""
+
+    subject: ClassVar[str] = "group"
+
+    def keys(self, demand: DemandFacts) -> Iterable[str]:
+        if demand.chases_open_order or demand.demand_type is DemandType.PRAISE:
+            return ()
+        return [key for key in (matter_key(demand), cell_key(demand)) if key is not None]
+
+    def related(self, keys: Sequence[AffectedKey], history: History) -> Iterable[AffectedKey]:
+        # A matter that begins or ceases to speak silences the cells of its members, or lets them speak.
+        touched = {one.key: one for one in keys}
+        matters = [one for one in keys if one.key.startswith(MATTER)]
+        scopes = {one.key.removeprefix(MATTER): self.scope(one) for one in matters}
+        for matter_id, members in history.outlines("matter", scopes).items():
+            matter = touched[MATTER + matter_id]
+            for cell in {cell_key(one) for one in members} - {None}:
+                yield AffectedKey(str(cell), matter.since, matter.until)
+
+    def scope(self, affected: AffectedKey) -> Span:
+        return self._reach.scope(affected)
+
+    def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft]:
+        scopes = {affected.key: self.scope(affected) for affected in keys}
+        found = self._episodes(scopes, history)
+        cells = {key: several for key, several in found.items() if key.startswith(CELL)}
+        told = self._told(cells, history)
+        for key, several in found.items():
+            for one in several:
+                if not (key in cells and _speaks(one, told)):
+                    yield self._draft(key, one)
+
+    @property
+    @abstractmethod
+    def _reach(self) -> Reach: ...
+
+    @property
+    @abstractmethod
+    def _least(self) -> int:
+        """Fewer heads than that in a key's scope are no group."""
+
+    @abstractmethod
+    def _judge(self, history: History) -> Judge: ...
+
+    @abstractmethod
+    def _draft(self, key: str, episode: Episode) -> SignalDraft: ...
+
+    def _episodes(self, scopes: Mapping[str, Span], history: History) -> dict[str, list[Episode]]:
+        found: dict[str, list[Episode]] = {}
+        for subject, pairs in by_subject(scopes).items():
+            names = {known: key for key, known in pairs}
+            mine = {known: scopes[key] for key, known in pairs}
+            heads = history.heads(subject, mine)
+            mine = {known: span for known, span in mine.items() if heads.get(known, 0) >= self._least}
+            episodes = whole_episodes(history, subject, mine, self._reach, self._judge(history))
+            found.update({names[known]: several for known, several in episodes.items()})
+        return found
+
+    def _told(self, cells: Mapping[str, Sequence[Episode]], history: History) -> dict[str, list[Episode]]:
+        """The matters of these cells' demands, with what is told of them at that time."""
+        scopes: dict[str, Span] = {}
+        for one in (one for several in cells.values() for one in several):
+            for key in {matter_key(demand) for demand in one.demands} - {None}:
+                since, until = scopes.get(str(key), (one.begins, one.ends))
+                scopes[str(key)] = min(since, one.begins), max(until, one.ends + MOMENT)
+        return self._episodes(scopes, history) if scopes else {}
+
+
+def _speaks(cell: Episode, told: Mapping[str, Sequence[Episode]]) -> bool:
+    """Whether a matter with a member in the cell is told at that time."""
+    matters = {matter_key(one) for one in cell.demands}
+    return any(
+        one.begins <= cell.ends and cell.begins <= one.ends
+        for key in matters
+        if key is not None
+        for one in told.get(key, ())
+    )
+
+
+# ---- W02a
+
+
+class SuddenGroupParams(RuleParams):
+    """Parameters of W02a.
+
+    Attributes:
+        window_hours: Length of the window.
+        heads: Different people, or people spoken for, from which on there is a signal.
+        wage_heads: The same for unpaid wages in the days before 春节.
+        wage_days: How many days before 春节 that holds.
+        petition: One caller alone who speaks for that many is W02c's.
+    """
+
+    window_hours: int = Field(default=24, ge=1, le=168)
+    heads: int = Field(default=3, ge=2, le=1_000)
+    wage_heads: int = Field(default=2, ge=2, le=1_000)
+    wage_days: int = Field(default=60, ge=0, le=120)
+    petition: int = Field(default=5, ge=2, le=1_000)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> SuddenGroupParams:
+        if self.wage_heads > self.heads:
+            raise ValueError(f"wage_heads ({self.wage_heads}) must not be above heads ({self.heads})")
+        return self
+
+
+class SuddenGroup(_Grouped):
+    """多人同诉（突发）: three people with one trouble within a day; two for unpaid wages before 春节.
+
+    People are different reporters, or those that a caller speaks for; messages are not counted.
+
+    Source: domain.md §4.1 (three persons in 24 h at one place: 0.69 by chance a day, a real group seen after 8 h), §4.2 W02a; R28.
+    """
+
+    rule_id: ClassVar[str] = "W02a"
+    title: ClassVar[str] = "多人同诉（突发）"
+    version: ClassVar[str] = "1"
+    Params: ClassVar[type[RuleParams]] = SuddenGroupParams
+    params: SuddenGroupParams
+
+    @property
+    def _reach(self) -> Reach:
+        return Reach(timedelta(hours=self.params.window_hours))
+
+    @property
+    def _least(self) -> int:
+        return self.params.wage_heads
+
+    def _judge(self, history: History) -> Judge:
+        return lambda read: self._windows(read, history)
+
+    def _windows(self, read: Mapping[str, Sequence[Outline]], history: History) -> dict[str, list[Window]]:
+        found = {key: list(self._of_any(demands)) for key, demands in read.items()}
+        season = {key: pairs for key, demands in read.items() if (pairs := list(self._of_season(demands)))}
+        wages = _about_wages(read, season, history) if season else set()
+        for key, pairs in season.items():
+            for first, behind in pairs:
+                who = people(one for one in read[key][first:behind] if one.demand_id in wages)
+                if who.heads >= self.params.wage_heads:
+                    found[key].append(
+                        Window(
+                            first, behind, float(who.heads), float(self.params.wage_heads), form=_WAGES_FORM
+                        )
+                    )
+        return found
+
+    def _of_any(self, demands: Sequence[Outline]) -> Iterator[Window]:
+        for first, behind, who in self._counted(demands):
+            if who.heads >= self.params.heads:
+                yield Window(first, behind, float(who.heads), float(self.params.heads))
+
+    def _of_season(self, demands: Sequence[Outline]) -> Iterator[tuple[int, int]]:
+        """Windows with enough people, but only if it is about wages."""
+        for first, behind, who in self._counted(demands):
+            enough = self.params.wage_heads <= who.heads < self.params.heads
+            if enough and before_spring_festival(demands[first].submitted_at, self.params.wage_days):
+                yield first, behind
+
+    def _counted(self, demands: Sequence[Outline]) -> Iterator[tuple[int, int, People]]:
+        for first, behind, who in counted(demands, timedelta(hours=self.params.window_hours)):
+            # One caller who speaks for many is 联名, and told as that.
+            if who.callers >= 2 or who.heads < self.params.petition:
+                yield first, behind, who
+
+    def _draft(self, key: str, episode: Episode) -> SignalDraft:
+        hours, fullest, who = self.params.window_hours, episode.fullest, people(episode.demands)
+        wages = fullest.form == _WAGES_FORM
+        return _group_draft(
+            key,
+            episode,
+            who,
+            level=Level.SERIOUS,
+            metric=f"{hours}小时内反映同一问题的人数",
+            summary=f"{_WHAT[key.partition(':')[0]]}：{hours}小时内有{fullest.value:.0f}人反映同一问题"
+            f"（达到{fullest.threshold:.0f}人即提示{'，春节前欠薪从严' if wages else ''}），{_of(episode, who)}。",
+            labels=("欠薪",) if wages else (),
+        )
+
+
+_WAGES_FORM = "wages"
+
+
+def _about_wages(
+    read: Mapping[str, Sequence[Outline]],
+    windows: Mapping[str, Iterable[tuple[int, int]]],
+    history: History,
+) -> set[str]:
+    """Those of the windows' demands that tell of unpaid wages, by their words."""
+    asked = {
+        one.demand_id
+        for key, pairs in windows.items()
+        for first, behind in pairs
+        for one in read[key][first:behind]
+    }
+    found = history.demands("demand", dict.fromkeys(sorted(asked), EVER))
+    return {one.demand_id for several in found.values() for one in several if tells_of_wages(one)}
+
+
+def tells_of_wages(demand: DemandFacts) -> bool:
+    """Whether a demand is about wages that were not paid."""
+    return _WAGES.search(demand.title) is not None or _WAGES.search(demand.text) is not None
+
+
+# ---- W02b
+
+
+class LastingGroupParams(RuleParams):
+    """Parameters of W02b.
+
+    Attributes:
+        window_days: Length of the window.
+        heads: Different people, or people spoken for, in one window from which on there may be a signal …
+        baseline_weeks: … if they are more, too, than the mean of so many weeks before it …
+        deviations: … and so many standard deviations.
+        unresolved_days: Length of the window in which demands that are not answered yet are counted.
+        unresolved: People behind such demands from which on there is a signal.
+        grave: People, counted either way, from which on it is grave.
+    """
+
+    window_days: int = Field(default=7, ge=2, le=31)
+    heads: int = Field(default=5, ge=2, le=1_000)
+    baseline_weeks: int = Field(default=8, ge=4, le=52)
+    deviations: float = Field(default=3.0, ge=0.0, le=10.0)
+    unresolved_days: int = Field(default=30, ge=2, le=92)
+    unresolved: int = Field(default=5, ge=2, le=1_000)
+    grave: int = Field(default=10, ge=2, le=10_000)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> LastingGroupParams:
+        if self.grave < min(self.heads, self.unresolved):
+            raise ValueError(
+                f"grave ({self.grave}) must not be below heads ({self.heads}) and unresolved ({self.unresolved})"
+            )
+        return self
+
+
+class LastingGroup(_Grouped):
+    """多人同诉（持续）: five people with one trouble within a week and more than its usual, or five unanswered within a month.
+
+    The usual is what the eight weeks before the window held, person by person: a place that always has five is no news.
+
+    Source: domain.md §4.1 (five in seven days and mean + 3 sd at one place: 0.31 by chance a day, a real group seen after 17 h), §4.2
+    W02b; R28.
+    """
+
+    rule_id: ClassVar[str] = "W02b"
+    title: ClassVar[str] = "多人同诉（持续）"
+    version: ClassVar[str] = "1"
+    Params: ClassVar[type[RuleParams]] = LastingGroupParams
+    params: LastingGroupParams
+
+    @property
+    def _reach(self) -> Reach:
+        params = self.params
+        longest = timedelta(days=max(params.window_days, params.unresolved_days))
+        return Reach(longest, before=timedelta(weeks=params.baseline_weeks))
+
+    @property
+    def _least(self) -> int:
+        return min(self.params.heads, self.params.unresolved)
+
+    def _judge(self, history: History) -> Judge:
+        return each(self._windows)
+
+    def _windows(self, demands: Sequence[Outline]) -> Iterator[Window]:
+        params = self.params
+        for first, behind, who in counted(demands, timedelta(days=params.window_days)):
+            if who.heads >= params.heads:
+                mean, bound = self._usual(demands, demands[first].submitted_at)
+                if who.heads >= bound:
+                    yield Window(first, behind, float(who.heads), max(float(params.heads), bound), mean)
+        places = [place for place, one in enumerate(demands) if one.status in _UNRESOLVED]
+        waiting = [demands[place] for place in places]
+        for first, behind, who in counted(waiting, timedelta(days=params.unresolved_days)):
+            if who.heads >= params.unresolved:
+                yield Window(
+                    places[first],
+                    places[behind - 1] + 1,
+                    float(who.heads),
+                    float(params.unresolved),
+                    form=_WAITING,
+                )
+
+    def _usual(self, demands: Sequence[Outline], until: datetime) -> tuple[float, float]:
+        """Mean, and mean plus deviations, of the people in the weeks before ``until``."""
+        weeks = [People() for _ in range(self.params.baseline_weeks)]
+        for one in demands:
+            if one.submitted_at >= until:
+                break
+            back = (until - one.submitted_at - MOMENT) // timedelta(weeks=1)
+            if back < len(weeks):
+                weeks[back].add(one)
+        heads = [week.heads for week in weeks]
+        mean = sum(heads) / len(heads)
+        spread = sqrt(sum((count - mean) ** 2 for count in heads) / (len(heads) - 1))
+        return mean, mean + self.params.deviations * spread
+
+    def _draft(self, key: str, episode: Episode) -> SignalDraft:
+        params, fullest, who = self.params, episode.fullest, people(episode.demands)
+        waiting = fullest.form == _WAITING
+        days = params.unresolved_days if waiting else params.window_days
+        what = f"{days}日内反映同一问题{'且尚未办结' if waiting else ''}的人数"
+        usual = (
+            "" if fullest.baseline is None else f"，前{params.baseline_weeks}周周均{fullest.baseline:.1f}人"
+        )
+        return _group_draft(
+            key,
+            episode,
+            who,
+            level=Level.GRAVE if fullest.value >= params.grave else Level.SERIOUS,
+            metric=what,
+            summary=f"{_WHAT[key.partition(':')[0]]}：{what}为{fullest.value:.0f}人"
+            f"（达到{fullest.threshold:.1f}人即提示{usual}），{_of(episode, who)}。",
+        )
+
+
+_WAITING = "waiting"
+_WHAT = {"matter": "同一诉求", "cell": "同一地点同类诉求", "demand": "同一诉求"}
+
+
+def _of(episode: Episode, who: People) -> str:
+    return f"共涉及诉求{len(episode.demands)}件、诉求人{who.callers}人"
+
+
+def _group_draft(
+    key: str,
+    episode: Episode,
+    who: People,
+    *,
+    level: Level,
+    metric: str,
+    summary: str,
+    labels: tuple[str, ...] = (),
+) -> SignalDraft:
+    fullest = episode.fullest
+    return SignalDraft(
+        key=key,
+        level=level,
+        window_from=episode.begins,
+        window_to=episode.ends + MOMENT,
+        metric=metric,
+        value=fullest.value,
+        threshold=fullest.threshold,
+        baseline=fullest.baseline,
+        demand_ids=tuple(one.demand_id for one in episode.demands),
+        reporters=who.callers,
+        summary=summary,
+        labels=labels,
+    )
+
+
+# ---- W02c
+
+
+class PetitionParams(RuleParams):
+    """Parameters of W02c.
+
+    Attributes:
+        heads: People that one demand speaks for from which on there is a signal.
+        grave: From which on it is grave.
+        window_days: Such demands on one matter within so many days are one signal.
+    """
+
+    heads: int = Field(default=5, ge=2, le=1_000)
+    grave: int = Field(default=20, ge=2, le=10_000)
+    window_days: int = Field(default=30, ge=1, le=366)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> PetitionParams:
+        if self.grave < self.heads:
+            raise ValueError(f"grave ({self.grave}) must not be below heads ({self.heads})")
+        return self
+
+
+class Petition(WarningRule):
+    """联名: one demand that speaks for five people or more.
+
+    Source: domain.md §4.2 W02c; R28.
+    """
+
+    rule_id: ClassVar[str] = "W02c"
+    title: ClassVar[str] = "联名"
+    version: ClassVar[str] = "1"
+    subject: ClassVar[str] = "group"
+    Params: ClassVar[type[RuleParams]] = PetitionParams
+    params: PetitionParams
+
+    def keys(self, demand: DemandFacts) -> Iterable[str]:
+        if demand.chases_open_order or (demand.declared_group_size or 0) < self.params.heads:
+            return ()
+        return (own_key(demand),)
+
+    def scope(self, affected: AffectedKey) -> Span:
+        return self._reach.scope(affected)
+
+    def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft]:
+        scopes = {affected.key: self.scope(affected) for affected in keys}
+        for subject, pairs in by_subject(scopes).items():
+            names = {known: key for key, known in pairs}
+            mine = {known: scopes[key] for key, known in pairs}
+            found = whole_episodes(history, subject, mine, self._reach, each(self._judge))
+            for known, several in found.items():
+                for one in several:
+                    yield self._draft(names[known], one)
+
+    @property
+    def _reach(self) -> Reach:
+        return Reach(timedelta(days=self.params.window_days))
+
+    def _speaks_for_many(self, one: Outline) -> bool:
+        return (one.declared_group_size or 0) >= self.params.heads
+
+    def _judge(self, demands: Sequence[Outline]) -> Iterator[Window]:
+        places = [place for place, one in enumerate(demands) if self._speaks_for_many(one)]
+        speaking = [demands[place] for place in places]
+        for first, behind, _ in counted(speaking, timedelta(days=self.params.window_days)):
+            most = max(one.declared_group_size or 0 for one in speaking[first:behind])
+            yield Window(places[first], places[behind - 1] + 1, float(most), float(self.params.heads))
+
+    def _draft(self, key: str, episode: Episode) -> SignalDraft:
+        named = [one for one in episode.demands if self._speaks_for_many(one)]
+        most = episode.fullest.value
+        return SignalDraft(
+            key=key,
+            level=Level.GRAVE if most >= self.params.grave else Level.SERIOUS,
+            window_from=named[0].submitted_at,
+            window_to=named[-1].submitted_at + MOMENT,
+            metric="一件诉求所代表的人数（户数）",
+            value=most,
+            threshold=float(self.params.heads),
+            demand_ids=tuple(one.demand_id for one in named),
+            reporters=people(named).callers,
+            summary=f"联名诉求：来诉称代表{most:.0f}人（户）（达到{self.params.heads}人（户）即提示），共涉及联名诉求{len(named)}件。",
+            labels=("联名",),
+        )

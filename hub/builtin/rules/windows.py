@@ -1,0 +1,222 @@
+"""Sliding windows over the demands of one key, and the episodes that they make up; shared by the rules that count.
+
+A window is ``[t, t + span)`` from a demand on. Windows that hold enough and share a demand are one episode: the count slides on,
+whatever was signalled before.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hub.sdk.rules import EVER, AffectedKey, History, Outline
+
+Span = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One window that holds enough: places ``[first, behind)`` in the key's demands, and what was counted.
+
+    Attributes:
+        form: Which of a rule's forms it fulfils.
+    """
+
+    first: int
+    behind: int
+    value: float
+    threshold: float
+    baseline: float | None = None
+    form: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """Windows that share demands.
+
+    Attributes:
+        demands: All that the windows hold, ascending by time.
+        fullest: The window of the greatest value, the first of equals.
+    """
+
+    demands: tuple[Outline, ...]
+    fullest: Window
+
+    @property
+    def begins(self) -> datetime:
+        return self.demands[0].submitted_at
+
+    @property
+    def ends(self) -> datetime:
+        """When its last demand was submitted."""
+        return self.demands[-1].submitted_at
+
+
+Judge = Callable[[Mapping[str, Sequence[Outline]]], Mapping[str, Iterable[Window]]]
+"""For each key the windows among its demands that hold enough; all keys at once, so that what it asks of history is asked once."""
+
+
+def each(judge: Callable[[Sequence[Outline]], Iterable[Window]]) -> Judge:
+    """A judge that looks at one key's demands alone."""
+    return lambda read: {key: judge(demands) for key, demands in read.items()}
+
+
+def slide(demands: Sequence[Outline], span: timedelta) -> Iterator[tuple[int, int]]:
+    """The place of each demand, and the place behind the last one of the window that begins with it."""
+    behind = 0
+    for first, demand in enumerate(demands):
+        behind = max(behind, first)
+        end = demand.submitted_at + span
+        while behind < len(demands) and demands[behind].submitted_at < end:
+            behind += 1
+        yield first, behind
+
+
+class People:
+    """Who stands behind the demands of a sliding window: different reporters, never messages.
+
+    Whoever speaks for others counts for as many as they say. Callers of one group may speak for the same households, so only the
+    largest of these numbers counts, and each other caller as one. Of those who left no name nobody knows whether they are two:
+    they count as nobody, unless one speaks for others.
+    """
+
+    def __init__(self) -> None:
+        self._demands: Counter[str] = Counter()
+        self._declared: Counter[tuple[int, str]] = Counter()
+
+    def add(self, one: Outline) -> None:
+        if one.reporter_key is not None:
+            self._demands[one.reporter_key] += 1
+        if one.declared_group_size:
+            self._declared[one.declared_group_size, one.reporter_key or ""] += 1
+
+    def remove(self, one: Outline) -> None:
+        if one.reporter_key is not None:
+            self._demands[one.reporter_key] -= 1
+            if not self._demands[one.reporter_key]:
+                del self._demands[one.reporter_key]
+        if one.declared_group_size:
+            self._declared[one.declared_group_size, one.reporter_key or ""] -= 1
+            self._declared = +self._declared
+
+    @property
+    def callers(self) -> int:
+        return len(self._demands)
+
+    @property
+    def heads(self) -> int:
+        if not self._declared:
+            return len(self._demands)
+        most, by = max(self._declared)
+        return most + len(self._demands) - (by != "")
+
+
+def people(demands: Iterable[Outline]) -> People:
+    """Who stands behind these."""
+    found = People()
+    for one in demands:
+        found.add(one)
+    return found
+
+
+def counted(demands: Sequence[Outline], span: timedelta) -> Iterator[tuple[int, int, People]]:
+    """`slide`, with who stands behind each window; what is given is valid until the next."""
+    inside, reached = People(), 0
+    for first, behind in slide(demands, span):
+        for one in demands[reached:behind]:
+            inside.add(one)
+        reached = behind
+        yield first, behind, inside
+        inside.remove(demands[first])
+
+
+def episodes(demands: Sequence[Outline], windows: Iterable[Window]) -> list[Episode]:
+    """Windows that share a demand, joined; ascending by time."""
+    found: list[Episode] = []
+    group: list[Window] = []
+    for window in sorted(windows, key=lambda one: (one.first, one.behind)):
+        if group and window.first >= max(one.behind for one in group):
+            found.append(_joined(demands, group))
+            group = []
+        # Only the window that reaches furthest and the fullest matter: a long episode costs no more than its length.
+        group = _kept(group, window)
+    return [*found, _joined(demands, group)] if group else found
+
+
+def _kept(group: list[Window], window: Window) -> list[Window]:
+    if not group:
+        return [window]
+    candidates = [*group, window]
+    furthest = max(candidates, key=lambda one: one.behind)
+    fullest = max(candidates, key=lambda one: one.value)
+    return list(dict.fromkeys((group[0], fullest, furthest)))
+
+
+def _joined(demands: Sequence[Outline], group: Sequence[Window]) -> Episode:
+    behind = max(one.behind for one in group)
+    fullest = max(group, key=lambda one: (one.value, -one.first))
+    return Episode(tuple(demands[group[0].first : behind]), fullest)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a demand bears on the windows about it.
+
+    Attributes:
+        window: The longest window.
+        before: How much earlier than its first demand a window's verdict looks (a baseline).
+    """
+
+    window: timedelta
+    before: timedelta = timedelta(0)
+
+    def scope(self, affected: AffectedKey) -> Span:
+        """All windows whose verdict the affected demands may change."""
+        return affected.since - self.window, affected.until + self.window + self.before
+
+
+def whole_episodes(
+    history: History, subject: str, scopes: Mapping[str, Span], reach: Reach, judge: Judge
+) -> dict[str, list[Episode]]:
+    """For each key every episode that overlaps its scope, whole, however far it reaches; keys without one are absent.
+
+    Reads what lies about the scope, and more only where an episode goes on beyond what was read: the cost is set by the
+    episodes, not by what is stored.
+    """
+    margin = 2 * reach.window + reach.before
+    spans = {key: (since - margin, until + margin) for key, (since, until) in scopes.items()}
+    found: dict[str, list[Episode]] = {}
+    while spans:
+        read = {
+            key: [one for one in demands if not one.chases_open_order]
+            for key, demands in history.outlines(subject, spans).items()
+        }
+        again: dict[str, Span] = {}
+        for key, windows in judge(read).items():
+            mine = [one for one in episodes(read[key], windows) if _overlap(one, scopes[key])]
+            wanted = _wanted(mine, spans[key], reach)
+            if wanted != spans[key]:
+                again[key] = wanted
+            elif mine:
+                found[key] = mine
+        spans = again
+    return found
+
+
+def _overlap(one: Episode, span: Span) -> bool:
+    return one.begins < span[1] and span[0] <= one.ends
+
+
+def _wanted(mine: Sequence[Episode], span: Span, reach: Reach) -> Span:
+    """What must have been read for these episodes to be whole: the span itself, or twice as much to that side."""
+    if not mine:
+        return span
+    since, until = span
+    length = until - since
+    if since > EVER[0] and mine[0].begins - reach.window - reach.before < since:
+        since = max(EVER[0], since - length) if since - EVER[0] > length else EVER[0]
+    if until < EVER[1] and mine[-1].ends + reach.window > until:
+        until = until + length if EVER[1] - until > length else EVER[1]
+    return since, until
