@@ -41,7 +41,7 @@ def test_a_countys_words_judge_what_is_stored_again_and_signals_name_the_version
     assert (author, params) == ("ops", {"lexicon": MINE})
     assert "lexicon" in reason
     assert county.configure({**COUNTY, "lexicon": MINE}).new is False
-    assert county.configure(COUNTY).rejudged == ("W08",)  # back to the hub's own
+    assert "W08" in county.configure(COUNTY).rejudged  # back to the hub's own
     county.evaluate()
     assert {one.nos[0] for one in county.signals(rule="W08") if one.state == "open"} == {"gone", "white"}
 

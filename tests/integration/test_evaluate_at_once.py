@@ -51,7 +51,8 @@ def standing(county: County, people: str) -> list[tuple[Any, ...]]:
             one.window_to,
             sorted(no[3:] for no in one.nos),
         )
-        for one in county.signals()
+        # What many say of one matter would bring the two halves together: persons are what this is about.
+        for one in county.signals(rule="W01")
         if one.nos[0].startswith(people)
     )
 

@@ -228,7 +228,7 @@ def test_a_rule_that_hangs_is_cut_off_rests_and_is_tried_again_later(
         release.wait(60)
         return []
 
-    county = county_with(store, ring, clock, rule(evaluate=hanging), rule_timeout_s=0.2)
+    county = county_with(store, ring, clock, rule(evaluate=hanging), rule_timeout_s=2.0)
     county.repeat(PHONE, 0, 1, 2)
     report = county.evaluate()
     assert [problem.code for problem in report.problems] == ["plugin_timeout"]
@@ -259,7 +259,7 @@ def test_what_hangs_past_its_limit_gets_no_answer_from_history_any_more(
         told.set()
         return []
 
-    county = county_with(store, ring, clock, rule(evaluate=stubborn), rule_timeout_s=0.2)
+    county = county_with(store, ring, clock, rule(evaluate=stubborn), rule_timeout_s=2.0)
     county.repeat(PHONE, 0)
     county.evaluate()
     county_ended.set()
@@ -272,8 +272,8 @@ def test_a_rule_whose_stored_parameters_it_refuses_is_left_out_loudly_and_its_de
 ) -> None:
     county = county_with(store, ring, clock, PerDemand)
     county.rows(
-        "INSERT INTO rule_params (rule_id, version, params, author, reason, valid_from) "
-        "VALUES ('W01', 1, '{\"threshold\": \"many\"}', 'x', 'x', :now) RETURNING 1",
+        "INSERT INTO rule_params (rule_id, version, params, author, reason, valid_from, taken_up_at) "
+        "VALUES ('W01', 1, '{\"threshold\": \"many\"}', 'x', 'x', :now, :now) RETURNING 1",
         now=clock.now(),
     )
     county.repeat(PHONE, 0, 1, 2)

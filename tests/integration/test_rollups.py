@@ -23,7 +23,7 @@ from hub.store.engine import Store, driver
 from tests.support.judging import County, local
 
 TOWNS = ("411521001000", "411521002000", "411521002201", None, "411521000000", "411521")
-VERSIONS = Path(migrations.__file__).parent / "versions"
+VERSIONS = Path(next(iter(migrations.__path__))) / "versions"
 CATEGORIES = ("供水服务", "城市管理", None)
 WORDS = "物业长期不清运垃圾，楼道里堆满杂物没有人管"
 

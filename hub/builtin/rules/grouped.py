@@ -97,7 +97,7 @@ class _Grouped(WarningRule):
         for subject, pairs in by_subject(scopes).items():
             names = {known: key for key, known in pairs}
             mine = {known: scopes[key] for key, known in pairs}
-            heads = history.heads(subject, mine)
+            heads = history.heads(subject, {known: self._reach.about(span) for known, span in mine.items()})
             mine = {known: span for known, span in mine.items() if heads.get(known, 0) >= self._least}
             episodes = whole_episodes(history, subject, mine, self._reach, self._judge(history))
             found.update({names[known]: several for known, several in episodes.items()})

@@ -176,6 +176,10 @@ class Reach:
         """All windows whose verdict the affected demands may change."""
         return affected.since - self.window, affected.until + self.window + self.before
 
+    def about(self, scope: Span) -> Span:
+        """What holds a whole window of every episode that overlaps the scope: too little there, and there is none."""
+        return scope[0] - self.window, scope[1] + self.window
+
 
 def whole_episodes(
     history: History, subject: str, scopes: Mapping[str, Span], reach: Reach, judge: Judge
