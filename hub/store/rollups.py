@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from hub.model.codes import DemandType
-from hub.model.series import ASKING, LONGEST_KEY, Counted, SeriesKind, kind_of_series, town_of, village_of
+from hub.model.series import ASKING, LONGEST_KEY, Counted, SeriesKind, kind_of_series
 from hub.store import categories
 from hub.store.engine import driver, text_array
 from hub.store.tables import Id, metadata
@@ -59,36 +59,56 @@ rollup = Table(
     comment="cases by series and week, month or day: the sum of the rows of a cell; differences, folded into one row in time",
 )
 
-_TOWN = "region_code ~ '^[0-9]{9}([0-9]{3})?$' AND substr(region_code, 7, 3) <> '000'"
 _ASKING = ", ".join(f"'{kind.value}'" for kind in sorted(ASKING))
 _DEMAND_COUNTS = (
     f"NOT d.deleted AND d.status <> 'void' AND NOT d.chases_open_order AND d.demand_type <> '{DemandType.PRAISE.value}' "
     "AND NOT EXISTS (SELECT 1 FROM demand_link l WHERE l.demand_id = d.demand_id)"
 )
-_DEMAND_DAY = f"CASE WHEN {_DEMAND_COUNTS} THEN CAST(d.submitted_at AT TIME ZONE 'Asia/Shanghai' AS date) END"
+_IN_TOWN = "d.region_code ~ '^[0-9]{9}([0-9]{3})?$' AND substr(d.region_code, 7, 3) <> '000'"
 # Cut: a source may write a letter where a category stands, and an index holds no letters.
-_CATEGORY = f"nullif(left({categories.SEEN}, {LONGEST_KEY}), '')"
 _ITEM = f"left(coalesce(nullif({{0}}.item_code, ''), nullif({{0}}.item_name, '')), {LONGEST_KEY})"
-_CASE_DAY = "CASE WHEN NOT c.deleted THEN CAST(coalesce(c.applied_at, c.accepted_at) AT TIME ZONE 'Asia/Shanghai' AS date) END"
-
-_DEMANDS = (
-    f"SELECT d.demand_id, {_DEMAND_DAY}, {_CATEGORY}, d.region_code, {_ITEM.format('d')}, d.demand_type IN ({_ASKING}) "
-    'FROM unnest(%s::text[]) AS s (id) CROSS JOIN LATERAL (SELECT * FROM demand d WHERE d.demand_id = s.id COLLATE "C" OFFSET 0) d'
-)
-_CASES = (
-    f"SELECT c.case_id, {_CASE_DAY}, NULL, NULL, {_ITEM.format('c')}, false "
-    'FROM unnest(%s::text[]) AS s (id) JOIN service_case c ON c.case_id = s.id COLLATE "C"'
-)
 _COLUMNS = "counted_id, day, category, town, village, item, asks, is_case"
-_ROWS = "unnest(%s::text[], %s::date[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bool[], %s::bool[]) AS r"
-# Whoever else counts the same demand is waited for here, in the order of the ids; what it wrote comes back.
-_TAKE = (
-    f'INSERT INTO counted AS c ({_COLUMNS}) SELECT * FROM {_ROWS} ({_COLUMNS}) ORDER BY counted_id COLLATE "C" '
-    f"ON CONFLICT (counted_id) DO UPDATE SET asks = c.asks RETURNING {_COLUMNS}, xmax = 0"
+_OF_DEMAND = (
+    f"d.demand_id, CASE WHEN {_DEMAND_COUNTS} THEN CAST(d.submitted_at AT TIME ZONE 'Asia/Shanghai' AS date) END, "
+    f"nullif(left({categories.SEEN}, {LONGEST_KEY}), ''), CASE WHEN {_IN_TOWN} THEN left(d.region_code, 9) || '000' END, "
+    f"CASE WHEN {_IN_TOWN} AND length(d.region_code) = 12 AND right(d.region_code, 3) <> '000' THEN d.region_code END, "
+    f"{_ITEM.format('d')}, d.demand_type IN ({_ASKING}), false"
 )
+_OF_CASE = (
+    "c.case_id, CASE WHEN NOT c.deleted THEN CAST(coalesce(c.applied_at, c.accepted_at) AT TIME ZONE 'Asia/Shanghai' AS date) END, "
+    f"NULL, NULL, NULL, {_ITEM.format('c')}, false, true"
+)
+_ASKED = 'FROM unnest(%s::text[]) AS s (id) CROSS JOIN LATERAL (SELECT * FROM {0} t WHERE t.{1} = s.id COLLATE "C" OFFSET 0) {2}'
+_DEMANDS = f"SELECT {_OF_DEMAND} {_ASKED.format('demand', 'demand_id', 'd')}"
+_CASES = f"SELECT {_OF_CASE} {_ASKED.format('service_case', 'case_id', 'c')}"
+# Each series that a row of `counted` adds one to, as `Counted.cells` has them.
+_CELLS = (
+    "CROSS JOIN LATERAL (VALUES "
+    "('category', c.category, CAST(date_trunc('week', c.day) AS date), NOT c.is_case), "
+    "('category_month', c.category, CAST(date_trunc('month', c.day) AS date), NOT c.is_case), "
+    "('region_category', c.town || '|' || c.category, CAST(date_trunc('week', c.day) AS date), NOT c.is_case), "
+    "('region', c.town, c.day, NOT c.is_case), ('region', c.village, c.day, NOT c.is_case), "
+    "('item', c.item, CAST(date_trunc('week', c.day) AS date), NOT c.is_case), "
+    "('item_month', c.item, CAST(date_trunc('month', c.day) AS date), NOT c.is_case), "
+    "('asked_item', c.item, CAST(date_trunc('week', c.day) AS date), NOT c.is_case AND c.asks), "
+    "('case_item_month', c.item, CAST(date_trunc('month', c.day) AS date), c.is_case)) AS v (kind, key, since, holds) "
+    "WHERE c.day IS NOT NULL AND v.holds AND v.key IS NOT NULL"
+)
+_INTO = "INSERT INTO rollup (kind, key, since, n, folded) SELECT v.kind, v.key, v.since, count(*)"
+# Whoever else counts the same demand is waited for, in the order of the ids. What is new is added up at once; of what was counted
+# before, what it was counted as comes back.
+_TAKE = (
+    f"WITH taken AS (INSERT INTO counted AS c ({_COLUMNS}) {{0}} ORDER BY 1 ON CONFLICT (counted_id) DO UPDATE SET asks = c.asks "
+    f"RETURNING {_COLUMNS}, xmax = 0 AS is_new), "
+    f"added AS ({_INTO}, false FROM taken c {_CELLS} AND c.is_new GROUP BY 1, 2, 3 RETURNING 1) "
+    f"SELECT {_COLUMNS}, (SELECT count(*) FROM added) FROM taken WHERE NOT is_new "
+    "UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, false, false, (SELECT count(*) FROM added)"
+)
+_TAKE_DEMANDS, _TAKE_CASES = _TAKE.format(_DEMANDS), _TAKE.format(_CASES)
 _CHANGE = (
     "UPDATE counted c SET day = r.day, category = r.category, town = r.town, village = r.village, item = r.item, asks = r.asks "
-    f'FROM {_ROWS} ({_COLUMNS}) WHERE c.counted_id = r.counted_id COLLATE "C"'
+    "FROM unnest(%s::text[], %s::date[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bool[], %s::bool[]) "
+    f'AS r ({_COLUMNS}) WHERE c.counted_id = r.counted_id COLLATE "C"'
 )
 _ADD = (
     "INSERT INTO rollup (kind, key, since, n, folded) "
@@ -106,37 +126,39 @@ def count_demands(connection: Connection, demand_ids: Sequence[str]) -> int:
     Returns:
         How many cells changed.
     """
-    return _count(connection, _DEMANDS, demand_ids, is_case=False)
+    return _count(connection, _TAKE_DEMANDS, _DEMANDS, demand_ids)
 
 
 def count_cases(connection: Connection, case_ids: Sequence[str]) -> int:
     """The same for cases; the caller holds them (`hub.store.observed.sealed_parts`)."""
-    return _count(connection, _CASES, case_ids, is_case=True)
+    return _count(connection, _TAKE_CASES, _CASES, case_ids)
 
 
-def _count(connection: Connection, asked: str, ids: Sequence[str], *, is_case: bool) -> int:
+def _count(connection: Connection, take: str, asked: str, ids: Sequence[str]) -> int:
     if not ids:
         return 0
     cursor = driver(connection).cursor()
-    now = _standing(cursor, asked, ids, is_case=is_case)
-    cursor.execute(_TAKE, _columns(now.values()))
-    differences: Counter[Cell] = Counter()
+    cursor.execute(take, (text_array(list(dict.fromkeys(ids))),))
     before: dict[str, Counted] = {}
-    for *was, is_new in cursor:
-        one = Counted(*was)
-        if is_new:
-            differences.update(one.cells())
-        else:
-            before[one.counted_id] = one
-    if before:
-        # What they are is read only now that nobody else can count them.
-        again = _standing(cursor, asked, list(before), is_case=is_case)
-        moved = [one for one in again.values() if one != before[one.counted_id]]
-        for one in moved:
-            differences.update(one.cells())
-            differences.subtract(before[one.counted_id].cells())
-        if moved:
-            cursor.execute(_CHANGE, _columns(moved))
+    changed = 0
+    for *was, added in cursor:
+        changed = added  # the same in every row
+        if was[0] is not None:
+            before[was[0]] = Counted(*was)
+    return changed + (_move(cursor, asked, before) if before else 0)
+
+
+def _move(cursor: Any, asked: str, before: Mapping[str, Counted]) -> int:
+    """Takes away what these were counted as and adds what they are, which is read only now that nobody else can count them."""
+    cursor.execute(asked, (text_array(list(before)),))
+    moved = [one for row in cursor if (one := Counted(*row)) != before[one.counted_id]]
+    if not moved:
+        return 0
+    differences: Counter[Cell] = Counter()
+    for one in moved:
+        differences.update(one.cells())
+        differences.subtract(before[one.counted_id].cells())
+    cursor.execute(_CHANGE, _columns(moved))
     changed = sorted((cell, n) for cell, n in differences.items() if n)
     if changed:
         cursor.execute(
@@ -149,14 +171,6 @@ def _count(connection: Connection, asked: str, ids: Sequence[str], *, is_case: b
             ),
         )
     return len(changed)
-
-
-def _standing(cursor: Any, asked: str, ids: Sequence[str], *, is_case: bool) -> dict[str, Counted]:
-    cursor.execute(asked, (text_array(ids),))
-    return {
-        row[0]: Counted(row[0], row[1], row[2], town_of(row[3]), village_of(row[3]), row[4], row[5], is_case)
-        for row in cursor
-    }
 
 
 def _columns(rows: Iterable[Counted]) -> tuple[Any, ...]:
@@ -175,26 +189,10 @@ def _columns(rows: Iterable[Counted]) -> tuple[Any, ...]:
 
 # ---- folding, and counting all anew
 
-_CELLS = (
-    "CROSS JOIN LATERAL (VALUES "
-    "('category', c.category, CAST(date_trunc('week', c.day) AS date), NOT c.is_case), "
-    "('category_month', c.category, CAST(date_trunc('month', c.day) AS date), NOT c.is_case), "
-    "('region_category', c.town || '|' || c.category, CAST(date_trunc('week', c.day) AS date), NOT c.is_case), "
-    "('region', c.town, c.day, NOT c.is_case), ('region', c.village, c.day, NOT c.is_case), "
-    "('item', c.item, CAST(date_trunc('week', c.day) AS date), NOT c.is_case), "
-    "('item_month', c.item, CAST(date_trunc('month', c.day) AS date), NOT c.is_case), "
-    "('asked_item', c.item, CAST(date_trunc('week', c.day) AS date), NOT c.is_case AND c.asks), "
-    "('case_item_month', c.item, CAST(date_trunc('month', c.day) AS date), c.is_case)) AS v (kind, key, since, holds)"
-)
 _BACKFILL = (
-    f"INSERT INTO counted ({_COLUMNS}) SELECT d.demand_id, {_DEMAND_DAY}, {_CATEGORY}, "
-    f"CASE WHEN {_TOWN} THEN left(region_code, 9) || '000' END, "
-    f"CASE WHEN {_TOWN} AND length(region_code) = 12 AND right(region_code, 3) <> '000' THEN region_code END, "
-    f"{_ITEM.format('d')}, d.demand_type IN ({_ASKING}), false FROM demand d",
-    f"INSERT INTO counted ({_COLUMNS}) SELECT c.case_id, {_CASE_DAY}, NULL, NULL, NULL, {_ITEM.format('c')}, false, true "
-    "FROM service_case c",
-    f"INSERT INTO rollup (kind, key, since, n, folded) SELECT v.kind, v.key, v.since, count(*), true FROM counted c {_CELLS} "
-    "WHERE c.day IS NOT NULL AND v.holds AND v.key IS NOT NULL GROUP BY 1, 2, 3",
+    f"INSERT INTO counted ({_COLUMNS}) SELECT {_OF_DEMAND} FROM demand d",
+    f"INSERT INTO counted ({_COLUMNS}) SELECT {_OF_CASE} FROM service_case c",
+    f"{_INTO}, true FROM counted c {_CELLS} GROUP BY 1, 2, 3",
 )
 _FOLD = (
     "WITH gone AS (DELETE FROM rollup WHERE NOT folded RETURNING kind, key, since, n) "

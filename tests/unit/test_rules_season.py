@@ -10,7 +10,7 @@ import pytest
 
 from hub.builtin.rules import SeasonalRise
 from hub.builtin.rules.season import SeasonParams
-from hub.model.series import start_of
+from hub.model.series import county_day, start_of
 from hub.model.warning import SignalDraft
 from hub.sdk.rules import AffectedKey, Recheck
 
@@ -35,10 +35,15 @@ class Counted:
 
 
 def asked(
-    months: Sequence[int], now: datetime = datetime(2026, 11, 23, 2, tzinfo=UTC), **params: Any
+    months: Sequence[int],
+    now: datetime = datetime(2026, 11, 23, 2, tzinfo=UTC),
+    *,
+    touched: datetime | None = None,
+    **params: Any,
 ) -> tuple[list[SignalDraft], list[Recheck]]:
-    """What the rule says of these whole months, the last of which is the one before now."""
-    key = AffectedKey(KEY, now, now)
+    """What the rule says of these whole months, the last of which is the one before now; on the first of the month, unless touched."""
+    first = start_of(county_day(now).replace(day=1))
+    key = AffectedKey(KEY, first, first) if touched is None else AffectedKey(KEY, touched, touched)
     told = list(SeasonalRise(SeasonParams(**params)).evaluate([key], Counted(months, now)))  # type: ignore[arg-type]
     return [one for one in told if isinstance(one, SignalDraft)], [
         one for one in told if isinstance(one, Recheck)
@@ -106,3 +111,13 @@ def test_it_asks_to_look_again_on_the_first_of_the_next_month_even_without_a_for
 def test_a_few_demands_are_no_season() -> None:
     assert asked(years(9, 3, usual=1))[0] == []
     assert asked(years(9, 3, usual=1), least=5)[0] != []
+
+
+@pytest.mark.requirement("R12")
+@pytest.mark.parametrize(
+    ("touched", "told"), [(date(2026, 11, 3), 0), (date(2026, 10, 30), 1), (date(2025, 12, 5), 1)]
+)
+def test_a_demand_changes_no_forecast_but_of_months_after_the_next(touched: date, told: int) -> None:
+    drafts, moments = asked(years(60, 2), touched=start_of(touched) + timedelta(hours=9))
+    assert len(drafts) == told
+    assert len(moments) == 1

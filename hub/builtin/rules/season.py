@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -60,29 +61,36 @@ class SeasonalRise(WarningRule):
         return (series(SeriesKind.CATEGORY_MONTH, demand.category[:LONGEST_KEY]),)
 
     def scope(self, affected: AffectedKey) -> tuple[datetime, datetime]:
-        return EVER
+        # A month is forecast in the one before it, by whole months: of the present month's demands nothing is to be said yet.
+        if _asked_for(affected):
+            return EVER
+        return start_of(_months_on(county_day(affected.since), 2)), EVER[1]
 
     def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft | Recheck]:
         names = [affected.key for affected in keys]
         month = county_day(history.now).replace(day=1)
         again = start_of(month_after(month))
         yield from (Recheck(name, again) for name in names)
-        begun = history.counted_since
+        # This month as it was forecast in the last one, and the next.
+        targets = {
+            issued: [one.key for one in keys if self.scope(one)[0] < start_of(_months_on(issued, 2))]
+            for issued in (_months_on(month, -1), month)
+        }
+        begun = history.counted_since if any(targets.values()) else None
         if begun is None:
             return
         first = begun if begun.day == 1 else month_after(begun)
-        since = max(first, _months_before(month, FORMER_MONTHS))
+        since = max(first, _months_on(month, -FORMER_MONTHS))
         if since >= month:
             return
         rows = [
             (name, day, float(n))
-            for name, cells in history.counted(names, since, month).items()
+            for name, cells in history.counted(sorted({*chain(*targets.values())}), since, month).items()
             for day, n in cells
         ]
-        # This month as it was forecast in the last one, and the next.
-        for issued in (_months_before(month, 1), month):
-            if issued > since:
-                yield from self._drafts(names, rows, since, issued)
+        for issued, wanted in targets.items():
+            if issued > since and wanted:
+                yield from self._drafts(wanted, rows, since, issued)
 
     def _drafts(
         self, names: Sequence[str], rows: Sequence[tuple[str, date, float]], since: date, issued: date
@@ -99,7 +107,7 @@ class SeasonalRise(WarningRule):
         for place, name in enumerate(dense.keys):
             if told.expected[place] >= self.params.least and told.ratio[place] >= self.params.rise:
                 last_year = next(
-                    (n for key, day, n in rows if key == name and day == _months_before(told.month, 12)), 0.0
+                    (n for key, day, n in rows if key == name and day == _months_on(told.month, -12)), 0.0
                 )
                 yield self._draft(name, told, place, last_year)
 
@@ -128,9 +136,14 @@ class SeasonalRise(WarningRule):
 
 def month_after(day: date) -> date:
     """The first day of the next month."""
-    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return _months_on(day, 1)
 
 
-def _months_before(month: date, months: int) -> date:
-    number = month.year * 12 + month.month - 1 - months
+def _asked_for(affected: AffectedKey) -> bool:
+    """Whether it is the first of a month that comes, as this rule asks for it, rather than a demand."""
+    return affected.since == affected.until == start_of(county_day(affected.since).replace(day=1))
+
+
+def _months_on(day: date, months: int) -> date:
+    number = day.year * 12 + day.month - 1 + months
     return date(number // 12, number % 12 + 1, 1)
