@@ -92,8 +92,10 @@ def list_regions(ctx: typer.Context, region: Region = None, limit: Limit = 1_000
         if not found:
             out.say("No region fits: `hub place import FILE` brings regions.")
             return
-        rows = [(one["code"], one["name"], one["level"], one["parent"]) for one in found]
-        out.table(["region", "name", "level", "in"], rows, whole=["region", "in"])
+        rows = [(one["code"], one["name"], one["level"], one["parent"], one["residents"]) for one in found]
+        out.table(
+            ["region", "name", "level", "in", "residents"], rows, right=["residents"], whole=["region", "in"]
+        )
 
     door.answer({"regions": found}, tell)
 
