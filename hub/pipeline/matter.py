@@ -8,10 +8,10 @@ unless its text, place or protection changed so much that it is another matter, 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hub.model.ids import new_ulid
@@ -22,8 +22,8 @@ from hub.store.matter_index import ENTRY, QUARTER_DAYS, WEIGHT_UNIT, Key, State
 from hub.store.matters import Change, Put, Said
 from hub.text.matter import Decision, Member, Outcome, Thresholds, decide
 from hub.text.matter_place import Place, places_apart
-from hub.text.matter_vector import Vector, WordCounts, WordModel, due_at, mentioned, score, weigh
-from hub.text.matter_words import Words, read_words
+from hub.text.matter_vector import Vector, WordCounts, WordModel, due_at, mentions, score, weigh
+from hub.text.matter_words import read_words
 
 if TYPE_CHECKING:
     from hub.pipeline.deps import PipelineDeps
@@ -81,7 +81,7 @@ class _Fresh(NamedTuple):
     protected: bool
     place: Place
     day: int
-    words: Words | None  # None where they were counted before
+    counted: Collection[str]  # its features, for the next word model; none where they were counted before
     vector: Vector
     keys: tuple[tuple[str, float], ...]
     stays: bool  # it changed, but not so much that it is another matter
@@ -190,13 +190,14 @@ class _Part:
             if one.said == digest and not self._elsewhere(one, protected=protected):
                 continue
             words = read_words(one.title, one.text)
-            vector = weigh(words, self.whole.model)
+            features = mentions(words)
+            vector = weigh(words, self.whole.model, features)
             place = Place(one.place_id, one.region_code)
             stays = one.matter_id is not None and self._stays(one, vector, place, protected=protected)
             mark = _PROTECTED if protected else ""
             keys = tuple((mark + feature, weight) for feature, weight in vector.heaviest(self.limits.words))
             day = matter_index.day_of(one.submitted_at)
-            counted = words if one.matter_id is None and not protected else None
+            counted = features.keys() if one.matter_id is None and not protected else ()
             fresh.append(_Fresh(one, digest, protected, place, day, counted, vector, keys, stays))
         return fresh
 
@@ -230,7 +231,7 @@ class _Part:
         self.seqs = range(self.whole.state.last_seq + 1, self.whole.state.last_seq + 1 + len(fresh))
         self.found: list[list[int]] = []
         for seq, one in zip(self.seqs, fresh, strict=True):
-            self.found.append(self._candidates(one))
+            self.found.append(matter_index.rank(self.lists, one.keys, one.day, self.limits.candidates))
             self._post(one, seq)
         before = {seq for found in self.found for seq in found if seq < self.seqs.start}
         known, unknown = self.whole.vectors_of(before)
@@ -241,17 +242,6 @@ class _Part:
             vector = known[row.seq] if row.vector is None else read[row.seq]
             self.members[row.seq] = Member(row.demand_id, row.matter_id, vector, row.place)
         self.whole.book.remember(read)
-
-    def _candidates(self, one: _Fresh) -> list[int]:
-        """Numbers of the texts that share most with this one, as `hub.text.matter.Postings` ranks them."""
-        sums: dict[int, float] = defaultdict(float)
-        quarter = one.day // QUARTER_DAYS
-        for feature, weight in one.keys:
-            for at in (quarter - 1, quarter, quarter + 1):
-                for seq, kept, day in ENTRY.iter_unpack(self.lists.get((feature, at), b"")):
-                    if -QUARTER_DAYS <= day - one.day <= QUARTER_DAYS:
-                        sums[seq] += weight * (kept / WEIGHT_UNIT)
-        return sorted(sums, key=lambda seq: (-sums[seq], -seq))[: self.limits.candidates]
 
     def _post(self, one: _Fresh, seq: int) -> None:
         most = self.limits.postings * ENTRY.size
@@ -362,9 +352,9 @@ class _Part:
         if self.left:
             matters.recount(connection, {one.matter_id for one in self.left}, now)
         matter_index.keep_postings(connection, {key: self.lists[key] for key in self.written})
-        counted = [one.words for one in fresh if one.words is not None]
+        counted = [one.counted for one in fresh if one.said.matter_id is None and not one.protected]
         if counted:
-            features = Counter(feature for words in counted for feature in mentioned(words))
+            features = Counter(chain.from_iterable(counted))
             matter_index.keep_counts(connection, len(counted), features)
         self.whole.state = State(state.model, state.texts + len(counted), state.last_seq + len(fresh))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,7 +24,7 @@ _NO_DATABASE = re.compile(r'database "[^"]*" does not exist')
 _ADDRESS = "postgresql://user@host:5432/name"
 
 
-__all__ = ["Connection", "Store", "driver", "explain", "text_array"]
+__all__ = ["Connection", "Store", "driver", "explain", "int_array", "text_array"]
 
 
 class Store:
@@ -136,6 +136,11 @@ def text_array(values: Sequence[str]) -> str:
     if "\\" in joined or joined.count('"') != 2 * (len(values) - 1):
         joined = '","'.join(value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
     return f'{{"{joined}"}}'
+
+
+def int_array(values: Iterable[int]) -> str:
+    """The values as PostgreSQL writes an int[]; see `text_array`."""
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def _adapt(connection: psycopg.Connection[Any], record: object) -> None:

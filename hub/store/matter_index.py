@@ -6,7 +6,7 @@ one row that is read and written as a whole. What a look-up costs is set by that
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from struct import Struct
 from typing import NamedTuple
@@ -14,12 +14,13 @@ from typing import NamedTuple
 import orjson
 from sqlalchemy import Connection, text
 
-from hub.store.engine import driver, text_array
+from hub.store.engine import driver, int_array, text_array
 from hub.text.matter_place import Place
 from hub.text.matter_vector import WordModel
 
 ENTRY = Struct("<IIH")
 """One entry of a posting list: the number of a frozen text, the feature's weight in it times 100,000, the day of the event since 1970."""
+_ENTRY_FIELDS = [("seq", "<u4"), ("weight", "<u4"), ("day", "<u2")]
 WEIGHT_UNIT = 100_000
 QUARTER_DAYS = 90
 NO_MODEL = "none"
@@ -132,10 +133,10 @@ def postings(connection: Connection, wanted: Collection[Key]) -> dict[Key, bytes
         "SELECT p.feature, p.quarter, p.entries FROM unnest(%s::text[], %s::int[]) AS k (feature, quarter) CROSS JOIN LATERAL "
         '(SELECT * FROM matter_posting p WHERE p.feature = k.feature COLLATE "C" '
         "AND p.quarter BETWEEN k.quarter - 1 AND k.quarter + 1 OFFSET 0) p",
-        (text_array([feature for feature, _ in wanted]), [quarter for _, quarter in wanted]),
+        (text_array([feature for feature, _ in wanted]), int_array(quarter for _, quarter in wanted)),
         binary=True,
     )
-    return {(feature, quarter): entries for feature, quarter, entries in cursor}
+    return {(feature, quarter): entries for feature, quarter, entries in cursor.fetchall()}
 
 
 def keep_postings(connection: Connection, lists: Mapping[Key, bytes]) -> None:
@@ -144,12 +145,13 @@ def keep_postings(connection: Connection, lists: Mapping[Key, bytes]) -> None:
         return
     order = sorted(lists)
     driver(connection).cursor().execute(
-        "INSERT INTO matter_posting (feature, quarter, entries) SELECT * FROM unnest(%s::text[], %s::int[], %s::bytea[]) "
+        "INSERT INTO matter_posting (feature, quarter, entries) SELECT feature, quarter, decode(entries, 'hex') "
+        "FROM unnest(%s::text[], %s::int[], %s::text[]) AS n (feature, quarter, entries) "
         "ON CONFLICT (feature, quarter) DO UPDATE SET entries = excluded.entries",
         (
             text_array([feature for feature, _ in order]),
-            [quarter for _, quarter in order],
-            [lists[key] for key in order],
+            int_array(quarter for _, quarter in order),
+            text_array([lists[key].hex() for key in order]),
         ),
     )
 
@@ -160,6 +162,35 @@ def forget_before(connection: Connection, moment: datetime) -> int:
         text("DELETE FROM matter_posting WHERE quarter < :quarter"),
         {"quarter": day_of(moment) // QUARTER_DAYS},
     ).rowcount
+
+
+def rank(lists: Mapping[Key, bytes], features: Sequence[tuple[str, float]], day: int, most: int) -> list[int]:
+    """Numbers of the texts that share most with these features within 90 days, as `hub.text.matter.Postings` ranks them.
+
+    Args:
+        lists: Posting lists of the day's quarter and of those beside it.
+        features: Feature and weight, the heaviest first.
+        day: Of the event.
+        most: So many at most.
+    """
+    import numpy as np
+
+    found = [
+        (weight, entries)
+        for feature, weight in features
+        for quarter in range(day // QUARTER_DAYS - 1, day // QUARTER_DAYS + 2)
+        if (entries := lists.get((feature, quarter)))
+    ]
+    if not found:
+        return []
+    entries = np.frombuffer(b"".join([one for _, one in found]), np.dtype(_ENTRY_FIELDS))
+    weights = np.repeat([weight for weight, _ in found], [len(one) // ENTRY.size for _, one in found])
+    near = np.abs(entries["day"].astype(np.int32) - day) <= QUARTER_DAYS
+    products = weights[near] * (entries["weight"][near] / WEIGHT_UNIT)
+    seqs, at = np.unique(entries["seq"][near], return_inverse=True)
+    sums = np.bincount(at, weights=products, minlength=len(seqs))
+    best: list[int] = seqs[np.lexsort((-seqs.astype(np.int64), -sums))[:most]].tolist()
+    return best
 
 
 def frozen(connection: Connection, seqs: Collection[int], *, with_vector: Collection[int]) -> list[Frozen]:
@@ -174,11 +205,11 @@ def frozen(connection: Connection, seqs: Collection[int], *, with_vector: Collec
         return []
     cursor = driver(connection).cursor()
     cursor.execute(
-        "SELECT t.seq, t.demand_id, m.matter_id, t.place_id, t.region_code, t.vector FROM unnest(%s::bigint[], %s::bool[]) "
+        "SELECT t.seq, t.demand_id, m.matter_id, t.place_id, t.region_code, t.vector FROM unnest(%s::bigint[], %s::text[]::bool[]) "
         "AS k (seq, whole) CROSS JOIN LATERAL (SELECT seq, demand_id, place_id, region_code, CASE WHEN k.whole THEN vector END "
         "AS vector FROM matter_text WHERE matter_text.seq = k.seq OFFSET 0) t CROSS JOIN LATERAL "
         "(SELECT matter_id, seq FROM matter_member WHERE demand_id = t.demand_id OFFSET 0) m WHERE m.seq = t.seq",
-        (list(seqs), [seq in with_vector for seq in seqs]),
+        (int_array(seqs), text_array(["t" if seq in with_vector else "f" for seq in seqs])),
         binary=True,
     )
-    return [Frozen(row[0], row[1], row[2], Place(row[3], row[4]), row[5]) for row in cursor]
+    return [Frozen(row[0], row[1], row[2], Place(row[3], row[4]), row[5]) for row in cursor.fetchall()]

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, text
 
 from hub.model.codes import DemandType
-from hub.store.engine import driver, text_array
+from hub.store.engine import driver, int_array, text_array
 from hub.text.matter_place import Place
 
 # What is read of a demand to compare it; more of it is not looked at (`hub.text.matter_words`).
@@ -140,7 +140,9 @@ def put(connection: Connection, rows: Sequence[Put], now: datetime, *, by: str =
             )
     cursor.execute(
         "INSERT INTO matter_member (demand_id, matter_id, seq, submitted_at, said, joined_at, joined_by) "
-        "SELECT n.*, %s, %s FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::bytea[]) AS n ON CONFLICT (demand_id) DO UPDATE SET "
+        "SELECT demand_id, matter_id, seq, submitted_at, decode(said, 'hex'), %s, %s "
+        "FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[]::timestamptz[], %s::text[]) "
+        "AS n (demand_id, matter_id, seq, submitted_at, said) ON CONFLICT (demand_id) DO UPDATE SET "
         "seq = excluded.seq, submitted_at = excluded.submitted_at, said = excluded.said, matter_id = excluded.matter_id, "
         "joined_at = CASE WHEN matter_member.matter_id = excluded.matter_id THEN matter_member.joined_at ELSE excluded.joined_at END, "
         "joined_by = CASE WHEN matter_member.matter_id = excluded.matter_id THEN matter_member.joined_by ELSE excluded.joined_by END, "
@@ -150,9 +152,9 @@ def put(connection: Connection, rows: Sequence[Put], now: datetime, *, by: str =
             by,
             text_array([one.demand_id for one in rows]),
             text_array([one.matter_id for one in rows]),
-            [one.seq for one in rows],
-            [one.submitted_at for one in rows],
-            [one.said for one in rows],
+            int_array(one.seq for one in rows),
+            text_array([one.submitted_at.isoformat() for one in rows]),
+            text_array([one.said.hex() for one in rows]),
         ),
     )
 

@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from hub.text.matter_place import Nearness, Place, near, one_name, one_place, places_apart
-from hub.text.matter_vector import NAME, NOT_ALIKE, Likeness, Vector, score
+from hub.text.matter_vector import NAME, NOT_ALIKE, Likeness, Vector, figures, shared
 
 _CROWD = 4
 _WHOLE_ENOUGH = 0.5
@@ -67,7 +67,7 @@ class Thresholds:
         candidates: How many demands are compared in full.
     """
 
-    version: str = "2026.11.1"
+    version: str = "2026.11.2"
     join_same: float = 0.72
     suggest_same: float = 0.52
     join_unknown: float = 0.85
@@ -78,7 +78,7 @@ class Thresholds:
     nearest: int = 2
     words: int = 16
     postings: int = 64
-    candidates: int = 16
+    candidates: int = 10
 
 
 class Near(NamedTuple):
@@ -141,26 +141,26 @@ def decide(vector: Vector, place: Place, candidates: Iterable[Member], threshold
 
     The order of the candidates makes no difference. A matter with a member at another place is never joined.
     """
-    by_matter: dict[str, list[Near]] = defaultdict(list)
+    by_matter: dict[str, list[tuple[Near, Vector]]] = defaultdict(list)
     elsewhere: set[str] = set()
     for member in candidates:
         if places_apart(place, member.place):
             elsewhere.add(member.matter_id)
-        elif (likeness := score(vector, member.vector)) is not NOT_ALIKE:
-            resolved, named = one_place(place, member.place), bool(one_name(vector, member.vector))
+        elif (likeness := figures(vector, member.vector)) is not NOT_ALIKE:
+            resolved, named = one_place(place, member.place), one_name(vector, member.vector)
             nearness = Nearness.SAME if resolved else near(vector, member.vector, likeness, named=named)
             if nearness is not Nearness.DIFFERENT:
                 strength = _strength(likeness, nearness, named=resolved or named)
                 found = Near(member.demand_id, member.matter_id, nearness, strength, resolved, likeness)
-                by_matter[member.matter_id].append(found)
-    best: Decision | None = None
+                by_matter[member.matter_id].append((found, member.vector))
+    best: _Judged | None = None
     for matter_id in sorted(by_matter.keys() - elsewhere):
-        decision = _judge(vector, by_matter[matter_id], thresholds)
-        if decision is not None and (best is None or _rank(decision) > _rank(best)):
-            best = decision
-    return best or Decision(
-        Outcome.NEW, None, 0.0, Nearness.UNKNOWN, (), (), thresholds.version, vector.model
-    )
+        judged = _judge(by_matter[matter_id], thresholds)
+        if judged is not None and (best is None or judged[:2] > best[:2]):
+            best = judged
+    if best is None:
+        return Decision(Outcome.NEW, None, 0.0, Nearness.UNKNOWN, (), (), thresholds.version, vector.model)
+    return _told(vector, best, thresholds)
 
 
 def _strength(likeness: Likeness, nearness: Nearness, *, named: bool) -> float:
@@ -174,16 +174,18 @@ def _strength(likeness: Likeness, nearness: Nearness, *, named: bool) -> float:
     return 0.3 * names + 0.1 * words + 0.3 * about + 0.3 * alike
 
 
-_ORDER = {Outcome.JOIN: 2, Outcome.SUGGEST: 1, Outcome.NEW: 0}
+class _Judged(NamedTuple):
+    """What may be done with a matter: the greater of two, by the first two fields, is done."""
+
+    joins: bool
+    score: float
+    chosen: Sequence[tuple[Near, Vector]]
 
 
-def _rank(decision: Decision) -> tuple[int, float]:
-    return _ORDER[decision.outcome], decision.score
-
-
-def _judge(vector: Vector, members: list[Near], thresholds: Thresholds) -> Decision | None:
-    members.sort(key=lambda one: (-one.strength, one.demand_id))
-    nearest = tuple(members[: thresholds.nearest if len(members) >= _CROWD else 1])
+def _judge(members: list[tuple[Near, Vector]], thresholds: Thresholds) -> _Judged | None:
+    members.sort(key=lambda one: (-one[0].strength, one[0].demand_id))
+    chosen = members[: thresholds.nearest if len(members) >= _CROWD else 1]
+    nearest = [near for near, _ in chosen]
     mean = sum(one.strength for one in nearest) / len(nearest)
     problem = sum(one.likeness.about + one.likeness.words / 2 for one in nearest) / len(nearest)
     first = nearest[0]
@@ -192,19 +194,22 @@ def _judge(vector: Vector, members: list[Near], thresholds: Thresholds) -> Decis
     suggest = thresholds.suggest_same if same else thresholds.suggest_unknown
     retold = first.likeness.whole >= thresholds.retold
     one_thing = retold or first.likeness.names >= thresholds.names or first.resolved
-    if mean >= join and problem >= thresholds.problem and one_thing:
-        outcome = Outcome.JOIN
-    elif mean >= suggest:
-        outcome = Outcome.SUGGEST
-    else:
-        return None
-    words = tuple(feature.removeprefix(NAME) for feature, _ in first.likeness.shared)
+    joins = mean >= join and problem >= thresholds.problem and one_thing
+    return _Judged(joins, round(mean, 5), chosen) if joins or mean >= suggest else None
+
+
+def _told(vector: Vector, judged: _Judged, thresholds: Thresholds) -> Decision:
+    nearest = tuple(
+        one._replace(likeness=one.likeness._replace(shared=shared(vector, other)))
+        for one, other in judged.chosen
+    )
+    first = nearest[0]
     return Decision(
-        outcome,
+        Outcome.JOIN if judged.joins else Outcome.SUGGEST,
         first.matter_id,
-        round(mean, 5),
-        Nearness.SAME if same else Nearness.UNKNOWN,
-        words,
+        judged.score,
+        first.nearness,
+        tuple(feature.removeprefix(NAME) for feature, _ in first.likeness.shared),
         nearest,
         thresholds.version,
         vector.model,

@@ -31,26 +31,17 @@ class Language(NamedTuple):
     closings: tuple[re.Pattern[str], ...]
 
 
-class Kind(NamedTuple):
-    """What is known of a word without its text.
+Kind = tuple[bool, bool, bool, bool, tuple[str, ...], tuple[str, ...], str | None]
+"""What is known of a word without its text, in this order; a plain tuple, for tens of thousands are kept.
 
-    Attributes:
-        is_spoken: It has letters, digits or Chinese characters only.
-        is_known: The dictionary has it.
-        is_stop: It says nothing of a matter.
-        is_open: No dictionary has it, or it is a single character: part of a name, perhaps.
-        says: The words that it adds to a text: itself, and shorter ones within it.
-        names: The pairs of characters that it adds to a text's names.
-        ending: How a place's name ends with it; None when none does.
-    """
-
-    is_spoken: bool
-    is_known: bool
-    is_stop: bool
-    is_open: bool
-    says: tuple[str, ...]
-    names: tuple[str, ...]
-    ending: str | None
+- It has letters, digits or Chinese characters only.
+- The dictionary has it.
+- It says nothing of a matter.
+- No dictionary has it, or it is a single character: part of a name, perhaps.
+- The words that it adds to a text: itself, and shorter ones within it.
+- The pairs of characters that it adds to a text's names.
+- How a place's name ends with it; None when none does.
+"""
 
 
 @cache
@@ -62,13 +53,29 @@ def language() -> Language:
         version=lists["version"],
         stop=frozenset(lists["stop"].split()),
         common=frozenset(lists["common"].split()),
-        terms=re.compile("|".join(map(re.escape, terms))),
+        terms=re.compile(_longest_of(terms)),
         term_pairs=frozenset(pair for term in terms for pair in pairs(term)),
         endings=_by_last(lists["place_endings"]),
         no_names=frozenset(lists["no_names"].split()),
         openings=tuple(re.compile(pattern) for pattern in lists["openings"]),
         closings=tuple(re.compile(pattern) for pattern in lists["closings"]),
     )
+
+
+def _longest_of(terms: Iterable[str]) -> str:
+    """A pattern for the longest of the terms that stands at a place: what they begin with in common is looked at once."""
+    by_first: dict[str, list[str]] = {}
+    for term in terms:
+        if term:
+            by_first.setdefault(term[0], []).append(term[1:])
+    parts = [re.escape(first) + _rest(rests) for first, rests in by_first.items()]
+    return "|".join(parts)
+
+
+def _rest(rests: list[str]) -> str:
+    if rests == [""]:
+        return ""
+    return f"(?:{_longest_of(rests)}){'?' if '' in rests else ''}"
 
 
 def _by_last(endings: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -79,21 +86,39 @@ def _by_last(endings: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return by_last
 
 
-# Texts bring ever new words: bounded, so that a long-lived process does not grow with them.
-@lru_cache(maxsize=65_536)
-def kind_of(word: str) -> Kind:
-    """What is known of a word."""
+_MOST_KINDS = 65_536
+
+
+class _Kinds(dict[str, Kind]):
+    """Words as they are met; texts bring ever new ones, so that it begins anew when it is full.
+
+    No `lru_cache`: its links, and named tuples, are each looked at by every full garbage collection, which then costs a tenth of the
+    whole grouping.
+    """
+
+    def __missing__(self, word: str) -> Kind:
+        if len(self) >= _MOST_KINDS:
+            self.clear()
+        kind = self[word] = _kind_of(word)
+        return kind
+
+
+KINDS: Mapping[str, Kind] = _Kinds()
+"""What is known of each word: ``KINDS[word]`` for any word whatever."""
+
+
+def _kind_of(word: str) -> Kind:
     lists = language()
     if not _SPOKEN.match(word):
-        return Kind(False, False, False, False, (), (), None)
+        return False, False, False, False, (), (), None
     known, stopped, han = is_known(word), word in lists.stop, _HAN.match(word) is not None
     is_open = han and not stopped and (not known or len(word) == 1)
     says: tuple[str, ...] = ()
     if not stopped and len(word) > 1 and (known or not han) and not word.isdigit():
         says = (word.lower(), *_within(word, lists)) if known and len(word) > 2 else (word.lower(),)
-    names = tuple(pair for pair in pairs(word) if may_name(pair)) if is_open else ()
+    names = tuple([pair for pair in pairs(word) if may_name(pair)]) if is_open else ()
     ending = next((one for one in lists.endings.get(word[-1], ()) if word.endswith(one)), None)
-    return Kind(True, known, stopped, is_open, says, names, ending)
+    return True, known, stopped, is_open, says, names, ending
 
 
 def is_known(word: str) -> bool:
@@ -114,6 +139,7 @@ def pairs(word: str) -> Iterator[str]:
     return (word[at : at + 2] for at in range(len(word) - 1))
 
 
+@lru_cache(maxsize=8_192)
 def may_name(pair: str) -> bool:
     """Whether a pair of characters may be part of a name: none that counts, dates or relates, and of no term."""
     if pair[0] in _NEVER_NAMED or pair[-1] in _NEVER_NAMED or pair in language().term_pairs:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from hub.text.matter_vector import Likeness, Vector
-from hub.text.matter_words import akin, shared_names
+from hub.text.matter_words import akin, share_a_name
 
 
 class Nearness(StrEnum):
@@ -56,10 +57,11 @@ def near(one: Vector, other: Vector, likeness: Likeness, *, named: bool) -> Near
     return Nearness.UNKNOWN
 
 
-def one_name(one: Vector, other: Vector) -> tuple[str, ...]:
-    """Names of places that the title of one text and the other text, title or body, both have."""
-    title, other_title = one.places[: one.title_places], other.places[: other.title_places]
-    return shared_names(title, other.places) or shared_names(other_title, one.places)
+def one_name(one: Vector, other: Vector) -> bool:
+    """Whether the title of one text and the other text, title or body, both have a name of a place."""
+    return share_a_name(one.places[: one.title_places], other.places) or share_a_name(
+        other.places[: other.title_places], one.places
+    )
 
 
 def places_apart(one: Place, other: Place) -> bool:
@@ -79,8 +81,10 @@ _LINE = re.compile(r"\d+(?:路|号线|国道|省道)\Z")
 
 def _lines_apart(some: Sequence[str], others: Sequence[str]) -> bool:
     """Whether two titles name lines of buses, railways or roads by number, and none in common."""
-    lines = {one for one in some if _LINE.match(one)}
-    other_lines = {one for one in others if _LINE.match(one)}
+    lines = {one for one in some if one[0].isdigit() and _LINE.match(one)}
+    if not lines:
+        return False
+    other_lines = {one for one in others if one[0].isdigit() and _LINE.match(one)}
     return bool(lines) and bool(other_lines) and lines.isdisjoint(other_lines)
 
 
@@ -107,12 +111,15 @@ def _without_open_levels(code: str) -> str:
 _MASKED = re.compile(r"[A-Z]\d{0,2}[市县区]\Z")
 
 
-def regions_apart(some: Sequence[str], others: Sequence[str]) -> bool:
+@lru_cache(maxsize=4_096)
+def regions_apart(some: tuple[str, ...], others: tuple[str, ...]) -> bool:
     """Whether the regions that two texts name have nothing in common.
 
     A masked city holds its districts (``A市`` holds ``A3区``). Of other names only those of one level are compared: which
     county lies in which city is not known here.
     """
+    if not some or not others:
+        return False
     masked = [[one for one in regions if _MASKED.match(one)] for regions in (some, others)]
     if all(masked):
         return not any(_holds(one, other) or _holds(other, one) for one in masked[0] for other in masked[1])

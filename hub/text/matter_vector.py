@@ -30,7 +30,10 @@ _PRIOR_COMMON = 10
 _COMMON_TEXTS = 60
 _COMMON_SHARE = 0.02
 NAME = "#"  # before a pair of characters, so that it is no word
-_FORM = 1
+_FORM = 2
+_SAID = tuple(1 + math.log(max(1, times)) for times in range(64))
+_MOST_WEIGHTS = 20_000
+_UNIT = 100_000  # weights are kept to five digits
 _MOST_SHARED = 12
 _LEAST_WHOLE = 0.1  # pairs that somebody calls one matter begin at 0.16; below, nothing more is compared
 _NAMES_ENOUGH = (3, 6)
@@ -47,20 +50,36 @@ class WordModel:
         version: Names the counts; a digest of them when made by `WordCounts.frozen`.
         texts: How many texts were counted.
         counts: Texts a feature; a feature that is missing was in none, or in too few to be kept.
+        known_weights: What `weight` has told already, of features that come again and again; for speed alone.
     """
 
     version: str
     texts: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
+    known_weights: dict[str, float] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def common_from(self) -> float:
+        """More texts than this say what names nothing: a town of the county, a phrase that no dictionary has."""
+        return max(_COMMON_TEXTS, _COMMON_SHARE * self.texts)
 
     def is_common(self, feature: str) -> bool:
-        """Whether so many texts say it that it names nothing: a town of the county, a phrase that no dictionary has."""
-        return self.counts.get(feature, 0) > max(_COMMON_TEXTS, _COMMON_SHARE * self.texts)
+        """Whether so many texts say it that it names nothing."""
+        return self.counts.get(feature, 0) > self.common_from
 
     def weight(self, feature: str) -> float:
         """How much one mention weighs: above 8 for a word that nobody else says, 2 for one in every fourth text."""
+        known = self.known_weights.get(feature)
+        if known is not None:
+            return known
+        counted = self.counts.get(feature, 0)
         prior = _PRIOR_COMMON if feature in language().common else 0
-        return math.log((self.texts + _PRIOR_TEXTS) / (self.counts.get(feature, 0) + prior + 0.5)) + 0.05
+        weight = math.log((self.texts + _PRIOR_TEXTS) / (counted + prior + 0.5)) + 0.05
+        if counted and len(self.known_weights) < _MOST_WEIGHTS:
+            self.known_weights[feature] = (
+                weight  # of what is said again and again; what is rare costs no memory
+            )
+        return weight
 
     def to_bytes(self) -> bytes:
         """The model as JSON, the same bytes for the same counts."""
@@ -102,7 +121,7 @@ class WordCounts:
     def add(self, words: Words) -> None:
         """Counts one text."""
         self.texts += 1
-        self._counts.update(mentioned(words))
+        self._counts.update(mentions(words).keys())
         if len(self._counts) > MOST_COUNTED:
             self._prune()
 
@@ -147,6 +166,7 @@ class Vector:
         places: Names before the endings of places, the title's first.
         title_places: How many of them are the title's.
         regions: Names of regions.
+        counted: How many features are of names by themselves, and how many are words; for speed alone.
     """
 
     model: str
@@ -156,24 +176,32 @@ class Vector:
     places: tuple[str, ...] = ()
     title_places: int = 0
     regions: tuple[str, ...] = ()
+    counted: tuple[int, int] = field(default=(-1, -1), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.counted[0] < 0:
+            object.__setattr__(self, "counted", _counted(self.weights, frozenset()))
 
     def heaviest(self, most: int) -> tuple[tuple[str, float], ...]:
         """The features that say most, with their weights."""
         return tuple(self.weights.items())[:most]
 
     def to_bytes(self) -> bytes:
-        """The vector as JSON, the same bytes for the same vector."""
+        """The vector as JSON, the same bytes for the same vector: what is read sixteen times for each text is kept short."""
+        at = {feature: place for place, feature in enumerate(self.weights)}
         return orjson.dumps(
-            {
-                "form": _FORM,
-                "model": self.model,
-                "weights": list(self.weights.items()),
-                "title": sorted(self.title),
-                "place_words": sorted(self.place_words),
-                "places": self.places,
-                "title_places": self.title_places,
-                "regions": self.regions,
-            }
+            (
+                _FORM,
+                self.model,
+                "\n".join(self.weights),
+                [round(weight * _UNIT) for weight in self.weights.values()],
+                sorted(at[feature] for feature in self.title),
+                sorted(at[feature] for feature in self.place_words),
+                self.places,
+                self.title_places,
+                self.regions,
+                self.counted,
+            )
         )
 
     @classmethod
@@ -183,19 +211,24 @@ class Vector:
         Raises:
             HubError: It is no such JSON (code ``value_unstorable``).
         """
-        read = _read(kept, "vector")
         try:
-            weights = {str(feature): float(weight) for feature, weight in read["weights"]}
-            return cls(
-                str(read["model"]),
-                weights,
-                frozenset(read["title"]),
-                frozenset(read["place_words"]),
-                tuple(read["places"]),
-                int(read["title_places"]),
-                tuple(read["regions"]),
+            form, model, names, weights, title, place_words, places, title_places, regions, counted = (
+                orjson.loads(kept)
             )
-        except (KeyError, TypeError, ValueError) as exc:
+            if form != _FORM:
+                raise _unreadable("vector")
+            features = names.split("\n") if names else []
+            return cls(
+                model,
+                dict(zip(features, [weight / _UNIT for weight in weights], strict=True)),
+                frozenset([features[at] for at in title]),
+                frozenset([features[at] for at in place_words]),
+                tuple(places),
+                title_places,
+                tuple(regions),
+                tuple(counted),
+            )
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as exc:
             raise _unreadable("vector") from exc
 
 
@@ -223,24 +256,36 @@ def score(one: Vector, other: Vector) -> Likeness:
     Texts with a cosine below 0.1 are not alike at all. Shared features are counted rather than weighed: a real name has many pairs of characters, and a chance agreement one
     or two. The cosine alone puts "the same problem elsewhere" as high as a matter told twice in other words.
     """
-    kept = other.weights
-    both = one.weights.keys() & kept.keys()
-    shared = [(feature, one.weights[feature] * kept[feature]) for feature in both]
-    whole = min(1.0, math.fsum(product for _, product in shared))
+    likeness = figures(one, other)
+    return likeness if likeness is NOT_ALIKE else likeness._replace(shared=shared(one, other))
+
+
+def figures(one: Vector, other: Vector) -> Likeness:
+    """As `score`, without telling which features are shared: sixteen are compared for one that is told."""
+    mine, kept = one.weights, other.weights
+    both = mine.keys() & kept.keys()
+    whole = min(1.0, math.fsum([mine[feature] * kept[feature] for feature in both]))
     if whole < _LEAST_WHOLE:
         return NOT_ALIKE
-    shared.sort(key=lambda both: (-both[1], both[0]))
     in_names = one.place_words | other.place_words
-    names, words = _counted((feature for feature, _ in shared), in_names)
-    one_names, one_words = _counted(one.weights, in_names)
-    other_names, other_words = _counted(kept, in_names)
+    names, words = _counted(both, in_names)
+    one_names, one_words = _has(one, in_names)
+    other_names, other_words = _has(other, in_names)
     return Likeness(
         _share(names, min(one_names, other_names), *_NAMES_ENOUGH),
         _share(words, min(one_words, other_words), *_WORDS_ENOUGH),
-        (_about(one, other, in_names) + _about(other, one, in_names)) / 2,
+        (_about(one, kept, in_names) + _about(other, mine, in_names)) / 2,
         whole,
-        tuple((feature, round(product, 5)) for feature, product in shared[:_MOST_SHARED]),
+        (),
     )
+
+
+def shared(one: Vector, other: Vector) -> tuple[tuple[str, float], ...]:
+    """The features that both have, as `Likeness.shared` tells them."""
+    mine, kept = one.weights, other.weights
+    products = [(feature, mine[feature] * kept[feature]) for feature in mine.keys() & kept.keys()]
+    products.sort(key=lambda both: (-both[1], both[0]))
+    return tuple((feature, round(product, 5)) for feature, product in products[:_MOST_SHARED])
 
 
 def _counted(features: Iterable[str], in_names: frozenset[str]) -> tuple[int, int]:
@@ -256,17 +301,22 @@ def _counted(features: Iterable[str], in_names: frozenset[str]) -> tuple[int, in
     return names, words
 
 
+def _has(one: Vector, in_names: frozenset[str]) -> tuple[int, int]:
+    """As `_counted` over all features of a vector."""
+    named = len(in_names & one.weights.keys())
+    return one.counted[0] + named, one.counted[1] - named
+
+
 def _share(found: int, possible: int, least: int, most: int) -> float:
     """What was found, of what would be enough: a quarter of what the shorter text has to share, within bounds."""
     return min(1.0, found / max(least, min(possible / _OF_A_TEXT, most)))
 
 
-def _about(one: Vector, other: Vector, in_names: frozenset[str]) -> float:
-    said = [
-        (feature in other.weights, one.weights[feature]) for feature in one.title if feature not in in_names
-    ]
-    total = math.fsum(weight for _, weight in said)
-    return math.fsum(weight for too, weight in said if too) / total if total else 0.0
+def _about(one: Vector, others: Mapping[str, float], in_names: frozenset[str]) -> float:
+    """How much of what a title speaks of, names apart, stands among the others."""
+    weights, said = one.weights, one.title - in_names
+    total = math.fsum([weights[feature] for feature in said])
+    return math.fsum([weights[feature] for feature in said & others.keys()]) / total if total else 0.0
 
 
 NOT_ALIKE = Likeness(0.0, 0.0, 0.0, 0.0, ())
@@ -277,34 +327,38 @@ def vector(title: str, body: str, model: WordModel) -> Vector:
     return weigh(read_words(title, body), model)
 
 
-def weigh(words: Words, model: WordModel) -> Vector:
-    """The vector of a text that has been read."""
+def weigh(words: Words, model: WordModel, said: Mapping[str, int] | None = None) -> Vector:
+    """The vector of a text that has been read; ``said`` is `mentions` of it, where the caller has that already."""
+    counts, weight_of, known, common = model.counts, model.weight, model.known_weights, model.common_from
     weighed = [
-        (feature, (1 + math.log(said)) * model.weight(feature))
-        for feature, said in _mentions(words).items()
-        if feature[0] != NAME or not model.is_common(feature)
+        (
+            -(known.get(feature) or weight_of(feature))
+            * (_SAID[times] if times < len(_SAID) else 1 + math.log(times)),
+            feature,
+        )
+        for feature, times in (mentions(words) if said is None else said).items()
+        if feature[0] != NAME or counts.get(feature, 0) <= common
     ]
-    weighed.sort(key=lambda one: (-one[1], one[0]))
+    weighed.sort()
     del weighed[MOST_FEATURES:]
-    length = math.sqrt(math.fsum(weight * weight for _, weight in weighed)) or 1.0
-    weights = {feature: round(weight / length, 5) for feature, weight in weighed}
-    in_names = frozenset(word for word in words.place_words if word in weights and not model.is_common(word))
+    length = math.sqrt(math.fsum([weight * weight for weight, _ in weighed])) or 1.0
+    weights = {feature: round(-weight / length, 5) for weight, feature in weighed}
+    in_names = frozenset(
+        [word for word in words.place_words if word in weights and not model.is_common(word)]
+    )
     title = frozenset(words.title) & weights.keys()
     return Vector(model.version, weights, title, in_names, words.places, words.title_places, words.regions)
 
 
-def mentioned(words: Words) -> set[str]:
-    """The features that a text has, each once: what a `WordModel` counts."""
-    return set(_mentions(words))
-
-
-def _mentions(words: Words) -> dict[str, int]:
+def mentions(words: Words) -> dict[str, int]:
+    """The features that a text has with how often it says them, a title's words three times as often."""
     said: Counter[str] = Counter(words.body)
     for word in words.title:
         said[word] += TITLE_WEIGHT
     for at, pair in enumerate(words.names):
         said[NAME + pair] += TITLE_WEIGHT if at < words.title_names else 1
-    return {feature: times for feature, times in said.items() if feature not in language().stop}
+    stop = language().stop
+    return {feature: times for feature, times in said.items() if feature not in stop}
 
 
 def _read(kept: bytes, what: str) -> dict[str, Any]:
