@@ -38,6 +38,11 @@ COMMANDS: dict[str, Entry] = {
     "channel": Entry("channel", _RUN, "Channels 渠道: list, check, run."),
     "demand": Entry("demand", _LOOK, "Demands 诉求: list, show, categorize, reevaluate."),
     "category": Entry("category", _LOOK, "Categories 诉求领域分类: list, unmapped, waiting, match."),
+    "matter": Entry(
+        "matter",
+        _LOOK,
+        "Same matter 同一诉求（并案）: list, show, suggested, confirm, refuse, merge, split.",
+    ),
     "case": Entry("observation", _LOOK, "Cases 办件: list, show."),
     "rating": Entry("observation", _LOOK, "Ratings 评价（好差评）: list, show."),
     "inspection": Entry("observation", _LOOK, "Inspections 督查巡查: list, show."),

@@ -378,6 +378,33 @@ def explained(decision: Decision, compared: Sequence[tuple[int, Member]]) -> dic
         "nearness": decision.nearness.value,
         "shared": list(decision.shared_words),
         "nearest": [[one.demand_id, round(one.strength, 5)] for one in decision.nearest],
-        "compared": dict(numbers),
+        "compared": {matter_id: sorted(seqs) for matter_id, seqs in numbers.items()},
         "thresholds": decision.thresholds,
     }
+
+
+def replayed(connection: Connection, seq: int, thresholds: Thresholds) -> dict[str, Any]:
+    """The decision on a frozen text, made again from what was compared then; equal to what is kept as long as the thresholds are.
+
+    Args:
+        connection: Any.
+        seq: Number of the frozen text.
+        thresholds: Those of the version that the decision names.
+
+    Raises:
+        NotFound: There is no such text.
+        ValueError: It was not decided by likeness (the same record by another route, a text that hardly changed).
+    """
+    one = matter_index.kept(connection, seq)
+    if "compared" not in one.decision:
+        raise ValueError(f"text {seq} was not decided by likeness, but as {one.decision['outcome']}")
+    matter_of = {at: matter_id for matter_id, seqs in one.decision["compared"].items() for at in seqs}
+    compared = [
+        (at, Member(other.demand_id, matter_of[at], Vector.from_bytes(other.vector), other.place))
+        for at in sorted(matter_of)
+        for other in [matter_index.kept(connection, at)]
+    ]
+    decision = decide(
+        Vector.from_bytes(one.vector), one.place, [member for _, member in compared], thresholds
+    )
+    return explained(decision, compared)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from struct import Struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, text
 
+from hub.errors import Code, NotFound
 from hub.store.engine import driver, int_array, text_array
 from hub.text.matter_place import Place
 from hub.text.matter_vector import WordModel
@@ -51,6 +52,15 @@ class Frozen(NamedTuple):
     matter_id: str
     place: Place
     vector: bytes | None
+
+
+class Kept(NamedTuple):
+    """A frozen text with what was decided on it."""
+
+    demand_id: str
+    place: Place
+    vector: bytes
+    decision: dict[str, Any]
 
 
 def try_lock(connection: Connection) -> bool:
@@ -213,3 +223,21 @@ def frozen(connection: Connection, seqs: Collection[int], *, with_vector: Collec
         binary=True,
     )
     return [Frozen(row[0], row[1], row[2], Place(row[3], row[4]), row[5]) for row in cursor.fetchall()]
+
+
+def kept(connection: Connection, seq: int) -> Kept:
+    """One frozen text, whether a later one replaced it or not.
+
+    Raises:
+        NotFound: There is none of that number.
+    """
+    row = connection.execute(
+        text("SELECT demand_id, place_id, region_code, vector, decision FROM matter_text WHERE seq = :seq"),
+        {"seq": seq},
+    ).one_or_none()
+    if row is None:
+        raise NotFound(
+            f"frozen text {seq}: not found (expected one of the table matter_text); check the number",
+            code=Code.NOT_FOUND,
+        )
+    return Kept(row.demand_id, Place(row.place_id, row.region_code), bytes(row.vector), row.decision)
