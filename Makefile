@@ -5,8 +5,8 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := pyproject.toml constraints.txt .ci/set-up $(wildcard plugins/*/pyproject.toml)
-CHANNELS := $(notdir $(wildcard plugins/*/hub_channel_*))
-TESTS_OF_CHANNELS := $(wildcard plugins/*/tests)
+PLUGINS := $(notdir $(wildcard plugins/*/hub_*))
+TESTS_OF_PLUGINS := $(wildcard plugins/*/tests)
 
 # The interpreter to set up with; found by itself when empty.
 PYTHON ?=
@@ -59,8 +59,8 @@ lint: $(VENV)/.ready-check ## Check style and form (ruff)
 
 .PHONY: types
 types: $(VENV)/.ready-check ## Check types (mypy)
-	$(BIN)/mypy $(addprefix -p ,hub hub_dags $(CHANNELS))
-	$(BIN)/mypy tests $(TESTS_OF_CHANNELS)
+	$(BIN)/mypy $(addprefix -p ,hub hub_dags $(PLUGINS))
+	$(BIN)/mypy tests $(TESTS_OF_PLUGINS)
 
 .PHONY: floors
 floors: $(VENV)/.ready-check ## Check that code imports only downward (import-linter)

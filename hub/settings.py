@@ -93,6 +93,30 @@ class EvaluateSettings(Section):
     batch: int = Field(default=20, ge=1, le=500, description="Work rows judged in one transaction.")
 
 
+class SuggestSettings(Section):
+    """A model beside the rules that suggests categories and summaries; off until a classifier is named."""
+
+    classifier: Slug | None = Field(
+        default=None, description="Name of the classifier that a plugin brings; unset: nothing is asked."
+    )
+    settings: dict[str, Any] = Field(default_factory=dict, description="The classifier's own settings.")
+    calls_a_day: int = Field(
+        default=200, ge=1, le=100_000, description="Calls a day of the county, all processes together."
+    )
+    tokens_a_day: int = Field(
+        default=200_000,
+        ge=1,
+        le=1_000_000_000,
+        description="Tokens a day; the call that passes it is the last.",
+    )
+    timeout_s: float = Field(default=60.0, gt=0, le=600, description="Longest time of one call.")
+    batch: int = Field(default=10, ge=1, le=500, description="Demands, and signals, asked for in one pass.")
+    every_s: float = Field(default=60.0, gt=0, description="Seconds between two passes of `hub serve`.")
+    max_age_days: int = Field(
+        default=7, ge=1, le=365, description="Nothing is asked for what was received earlier."
+    )
+
+
 class ServeSettings(Section):
     """`hub serve` and `hub exporter`."""
 
@@ -169,6 +193,7 @@ class HubSettings(Section):
     )
     evaluate: EvaluateSettings = EvaluateSettings()
     delivery: DeliverySettings = DeliverySettings()
+    suggest: SuggestSettings = SuggestSettings()
     serve: ServeSettings = ServeSettings()
     api: ApiSettings = ApiSettings()
     log_level: Literal["debug", "info", "warning", "error"] = Field(

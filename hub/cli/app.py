@@ -49,7 +49,7 @@ COMMANDS: dict[str, Entry] = {
     "finding": Entry("observation", _LOOK, "Findings 巡查发现: list, show."),
     "monitor": Entry("observation", _LOOK, "Monitor events 监察事件: list, show."),
     "reply": Entry("reply", _LOOK, "Replies to a demand's own platform: list, send, retry."),
-    "signal": Entry("signal", _LOOK, "Signals 苗头信息: list, triage."),
+    "signal": Entry("signal", _LOOK, "Signals 苗头信息: list, show, triage."),
     "warning": Entry("warning", _LOOK, "Warnings 预警: list, why."),
     "rule": Entry("rule", _LOOK, "Warning rules 监察规则: list, show, test."),
     "order": Entry("order", _LOOK, "Orders 交办单: list, show."),

@@ -149,6 +149,7 @@ def show(
 
 def _tell(found: dict[str, Any], personal: dict[str, Any] | None) -> None:
     from hub.cli import out, words
+    from hub.cli.suggested import tell_suggestions
 
     point = f"{found['longitude']}, {found['latitude']}" if found.get("longitude") else None
     out.fields(
@@ -186,6 +187,7 @@ def _tell(found: dict[str, Any], personal: dict[str, Any] | None) -> None:
     out.say(found["title"])
     out.say(found["text"])
     out.say()
+    tell_suggestions(found["suggestions"])
     for one in found["routes"]:
         counted = "which is counted" if one["counts"] else "counted with this one"
         out.say(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 
 from hub.cli import kit
 from hub.cli.door import door_of
+
+if TYPE_CHECKING:
+    from hub.plugins import PluginInfo
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +41,7 @@ def list_plugins(ctx: typer.Context) -> None:
                     one.name,
                     one.state,
                     f"{one.distribution} {one.version}",
-                    _brought(one.channels, one.rules, one.notifiers, one.hooks),
+                    _brought(one),
                 )
                 for one in found
             ],
@@ -60,12 +64,12 @@ def list_plugins(ctx: typer.Context) -> None:
         raise typer.Exit(1)
 
 
-def _brought(
-    channels: tuple[str, ...], rules: tuple[str, ...], notifiers: tuple[str, ...], hooks: tuple[str, ...]
-) -> str:
-    parts = [
-        f"{what} {', '.join(names)}"
-        for what, names in (("channel", channels), ("rule", rules), ("notifier", notifiers))
-        if names
-    ]
-    return "; ".join(parts) or ", ".join(hooks) or "nothing"
+def _brought(one: PluginInfo) -> str:
+    brought = (
+        ("channel", one.channels),
+        ("rule", one.rules),
+        ("notifier", one.notifiers),
+        ("classifier", one.classifiers),
+    )
+    parts = [f"{what} {', '.join(names)}" for what, names in brought if names]
+    return "; ".join(parts) or ", ".join(one.hooks) or "nothing"

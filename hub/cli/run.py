@@ -28,6 +28,7 @@ class Step(StrEnum):
     DISPATCH = "dispatch"
     DELIVER = "deliver"
     REPLY = "reply"
+    SUGGEST = "suggest"
 
 
 class Logged(StrEnum):
@@ -41,6 +42,7 @@ class Logged(StrEnum):
     DISPATCH = "dispatch"
     DELIVER = "deliver"
     REPLY = "reply"
+    SUGGEST = "suggest"
 
 
 def register(app: typer.Typer) -> None:
@@ -137,7 +139,7 @@ def once(
         typer.Option("--step", help="Only this step; may be repeated.  Default: all, in their order."),
     ] = None,
 ) -> None:
-    """Make every step of the pipeline once: collect, normalize, evaluate, triage, dispatch, deliver, reply.
+    """Make every step of the pipeline once: collect, normalize, evaluate, triage, dispatch, deliver, reply; suggest, where it is set up.
 
     Every enabled channel is collected; one that fails does not stop the others. The same as one round of `hub serve`.
     """

@@ -1,4 +1,4 @@
-"""`hub signal list | triage`: signals 苗头信息, and a person's decision on them (研判)."""
+"""`hub signal list | show | triage`: signals 苗头信息, and a person's decision on them (研判)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     """Adds the group."""
     group = typer.Typer(no_args_is_help=True)
     group.command("list")(list_signals)
+    group.command("show")(show)
     group.command("triage")(triage)
     app.add_typer(group, name="signal", help="Signals 苗头信息: what the rules have seen.")
 
@@ -73,6 +74,47 @@ def list_signals(
         out.newest(found, limit)
 
     door.answer({"signals": found}, tell)
+
+
+def show(
+    ctx: typer.Context,
+    signal_id: Annotated[str, typer.Argument(metavar="ID", help="From `hub signal list`.")],
+) -> None:
+    """Show one signal: what a rule saw, its demands, and what a model beside the rules suggests. `hub warning why` recomputes it."""
+    door = door_of(ctx)
+    from hub.cli import out, words
+    from hub.cli.suggested import tell_suggestions
+    from hub.store import signals, suggestions, views
+
+    with door.rows() as (_, connection):
+        found = signals.get(connection, signal_id)
+        demands = views.demand_heads(connection, found.demand_ids)
+        suggested = suggestions.of(connection, "signal", [signal_id])
+
+    def tell() -> None:
+        out.fields(
+            [
+                ("signal 苗头信息", found.signal_id),
+                ("rule", f"{found.rule_id} {found.rule_version}"),
+                ("state", words.word(words.SIGNAL_STATES, found.state)),
+                ("level", words.word(words.LEVELS, found.level)),
+                ("historical", found.historical or None),
+                ("window", f"{out.moment(found.window_from)} to {out.moment(found.window_to)}"),
+                (found.metric, f"{found.value:g} (threshold {found.threshold:g})"),
+                ("reporters", found.reporters or None),
+                ("labels", list(found.labels)),
+                ("triaged by", found.triaged_by),
+                ("reason", found.triage_reason),
+            ]
+        )
+        out.say()
+        out.say(found.summary)
+        tell_suggestions(suggested)
+        for one in demands:
+            out.say(f"demand {one['demand_no']}  {out.moment(one['submitted_at'])}  {one['title']}")
+
+    document = {**found.model_dump(mode="json"), "demands": demands, "suggestions": suggested}
+    door.answer({"signal": document}, tell)
 
 
 def triage(

@@ -183,7 +183,18 @@ def _twice(what: str, values: Iterable[str]) -> list[str]:
 
 
 _OF_A_PROCESS = frozenset(
-    {"home", "database_url", "keys_file", "secrets_dir", "channels", "sources", "delivery", "serve", "api"}
+    {
+        "home",
+        "database_url",
+        "keys_file",
+        "secrets_dir",
+        "channels",
+        "sources",
+        "delivery",
+        "suggest",
+        "serve",
+        "api",
+    }
 )
 """Keys by which hub.yaml is told from this document."""
 

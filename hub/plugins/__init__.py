@@ -11,6 +11,7 @@ from hub.plugins.checks import channel_faults, notifier_faults, rule_faults
 from hub.plugins.entries import (
     BrokenPlugin,
     ChannelEntry,
+    ClassifierEntry,
     NotifierEntry,
     PluginFailure,
     PluginInfo,
@@ -25,6 +26,7 @@ __all__ = [
     "DEFAULT_IMPORT_TIMEOUT_S",
     "BrokenPlugin",
     "ChannelEntry",
+    "ClassifierEntry",
     "InstalledPlugin",
     "NotifierEntry",
     "PluginFailure",

@@ -11,6 +11,7 @@ from hub.model.said import KINDS
 from hub.sdk.channel import Channel, ChannelSettings, Order, PositionKind, Stream
 from hub.sdk.notify import Notifier
 from hub.sdk.rules import RuleParams, WarningRule
+from hub.sdk.suggest import Classifier, ClassifierSettings
 
 SLUG = re.compile(r"[a-z][a-z0-9_]{0,39}")
 RULE_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
@@ -73,6 +74,17 @@ def rule_faults(cls: Any) -> list[str]:
 def notifier_faults(cls: Any) -> list[str]:
     """Why this class cannot serve as a notifier."""
     return _class_faults(cls, Notifier) or _text_faults(cls, kind=SLUG)
+
+
+def classifier_faults(cls: Any) -> list[str]:
+    """Why this class cannot serve as a classifier."""
+    if faults := _class_faults(cls, Classifier):
+        return faults
+    faults = [*_text_faults(cls, name=SLUG), *_text_faults(cls, title=None, version=None)]
+    settings = getattr(cls, "Settings", None)
+    if not (isinstance(settings, type) and issubclass(settings, ClassifierSettings)):
+        faults.append("'Settings' is no subclass of hub.sdk.suggest.ClassifierSettings")
+    return faults
 
 
 def redactor_faults(redactor: Any) -> list[str]:

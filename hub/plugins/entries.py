@@ -10,6 +10,7 @@ from hub.errors import Code
 from hub.sdk.channel import Channel
 from hub.sdk.notify import Notifier
 from hub.sdk.rules import WarningRule
+from hub.sdk.suggest import Classifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,16 @@ class RedactorEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassifierEntry:
+    """A classifier class and who brings it."""
+
+    cls: type[Classifier[Any]]
+    plugin: str
+    distribution: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class PluginInfo:
     """One line of `hub plugin list`.
 
@@ -107,4 +118,5 @@ class PluginInfo:
     channels: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     notifiers: tuple[str, ...] = ()
+    classifiers: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()

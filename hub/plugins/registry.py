@@ -14,6 +14,7 @@ from hub.plugins.calls import DEFAULT_CALL_TIMEOUT_S, BoundedCall, Expired, plac
 from hub.plugins.entries import (
     BrokenPlugin,
     ChannelEntry,
+    ClassifierEntry,
     NotifierEntry,
     Origin,
     PluginFailure,
@@ -34,6 +35,7 @@ class PluginSet:
         rules: By rule id.
         notifiers: By kind.
         redactors: In the order of their plugins.
+        classifiers: By name; none is used before hub.yaml names it.
         failures: How often each (plugin, hook, code) failed in a call since the start; for metrics.
     """
 
@@ -48,6 +50,7 @@ class PluginSet:
         self.rules: dict[str, RuleEntry] = {}
         self.notifiers: dict[str, NotifierEntry] = {}
         self.redactors: list[RedactorEntry] = []
+        self.classifiers: dict[str, ClassifierEntry] = {}
         self.failures: Counter[tuple[str, str, str]] = Counter()
         self._settings = settings
         self._call_timeout_s = call_timeout_s
@@ -145,6 +148,12 @@ class PluginSet:
                 origin,
             ):
                 self.notifiers[cls.kind] = NotifierEntry(
+                    cls, origin.plugin, origin.distribution, origin.version
+                )
+        for cls in self._brought("register_classifiers", origin):
+            faults = checks.classifier_faults(cls)
+            if self._sound("classifier", cls, getattr(cls, "name", None), faults, self.classifiers, origin):
+                self.classifiers[cls.name] = ClassifierEntry(
                     cls, origin.plugin, origin.distribution, origin.version
                 )
         for redact in self._brought("register_redactors", origin):
@@ -269,6 +278,7 @@ class PluginSet:
             tuple(name for name, entry in self.channels.items() if entry.plugin == origin.plugin),
             tuple(name for name, entry in self.rules.items() if entry.plugin == origin.plugin),
             tuple(name for name, entry in self.notifiers.items() if entry.plugin == origin.plugin),
+            tuple(name for name, entry in self.classifiers.items() if entry.plugin == origin.plugin),
             problems,
         )
 

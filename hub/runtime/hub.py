@@ -21,7 +21,7 @@ from hub.pipeline import collect, normalize
 from hub.pipeline.collect import CollectDeps, Progress, Source, Span, Stop
 from hub.pipeline.deps import PipelineDeps
 from hub.pipeline.intake import Intake
-from hub.plugins import PluginSet, load_plugins
+from hub.plugins import PluginSet, guard, load_plugins
 from hub.runtime import logs
 from hub.runtime.config import Loaded, fault
 from hub.runtime.keys import open_keys
@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     from hub.pipeline.deliver import DeliverDeps, Deliverer
     from hub.pipeline.receive import Received
     from hub.pipeline.reply import ReplyDeps
+    from hub.pipeline.suggest import SuggestDeps
     from hub.sdk.channel import PushRequest
+    from hub.sdk.suggest import AnyClassifier
     from hub.store.private import PrivateServer
 
 _THRESHOLD = (50_000, 20, 20)
@@ -197,6 +199,7 @@ class Hub:
             self.search_keys.renew(ring)
             self.__dict__.pop("chain", None)
             self.__dict__.pop("pipeline_deps", None)
+            self.__dict__.pop("suggest_deps", None)
 
     @cached_property
     def intake(self) -> Intake:
@@ -492,6 +495,63 @@ class Hub:
         finally:
             self._let_go(ready.values())
         return self._told(report.model_copy(update={"problems": (*report.problems, *problems)}))
+
+    @cached_property
+    def suggest_deps(self) -> SuggestDeps:
+        """What asking a model beside the rules needs; off where hub.yaml names none."""
+        from hub.pipeline.suggest import SuggestDeps
+
+        return SuggestDeps(
+            self.pipeline_deps,
+            self.settings.suggest,
+            self._classifier if self.settings.suggest.classifier is not None else None,
+            tuple(entry.redact for entry in self.plugins.redactors),
+        )
+
+    def _classifier(self) -> AnyClassifier:
+        """The configured classifier.
+
+        Raises:
+            ConfigError: No plugin brings it, or its settings are wrong.
+        """
+        from hub.pipeline.suggest import unknown
+
+        settings = self.settings.suggest
+        entry = self.plugins.classifiers.get(settings.classifier or "")
+        if entry is None:
+            raise unknown(settings.classifier or "", sorted(self.plugins.classifiers))
+        try:
+            own = entry.cls.Settings.model_validate(settings.settings)
+        except ValidationError as exc:
+            faults = "; ".join(
+                f"{'.'.join(str(part) for part in error['loc']) or 'settings'}: {fault(error, entry.cls.Settings)}"
+                for error in exc.errors(include_url=False)
+            )
+            raise ConfigError(
+                f"suggest: the settings of {entry.cls.name} are not usable: {faults}; correct `suggest.settings` in hub.yaml",
+                code=Code.CONFIG_INVALID,
+            ) from None
+        context = ChannelContext(
+            instance=f"suggest:{entry.cls.name}",
+            secret=self.secrets.get,
+            gate=self.gate,
+            log=logs.get("classifier", classifier=entry.cls.name),
+            clock=self.clock,
+        )
+        return guard(
+            lambda: entry.cls(own, context),
+            timeout_s=settings.timeout_s,
+            what=f"classifier {entry.cls.name}: construction",
+        )
+
+    def suggest(self) -> Report:
+        """Asks a model beside the rules, where one is configured; see `hub.pipeline.suggest`."""
+        from hub.pipeline import suggest
+
+        if self.settings.suggest.classifier is None:
+            return Report(step="suggest")
+        self.renew_keys()
+        return self._told(suggest.run(self.suggest_deps))
 
     def _let_go(self, sources: Iterable[Source]) -> None:
         for source in sources:

@@ -51,6 +51,7 @@ class Scheduler:
         self._chain = Loop("chain", self._chain_pass, self)
         self._deliver = Loop("deliver", self._deliver_pass, self)
         self._reply = Loop("reply", self._reply_pass, self)
+        self._suggest = Loop("suggest", self._suggest_pass, self)
         self._upkeep = Loop("upkeep", self._upkeep_pass, self)
         self._collectors = [
             Loop(f"collect-{instance}", self._collector(instance), self, rest_s=channel.every_s)
@@ -73,7 +74,8 @@ class Scheduler:
     @property
     def loops(self) -> Sequence[Loop]:
         """Every loop."""
-        return (*self._collectors, self._chain, self._deliver, self._reply, self._upkeep)
+        asks = [self._suggest] if self.hub.settings.suggest.classifier is not None else []
+        return (*self._collectors, self._chain, self._deliver, self._reply, *asks, self._upkeep)
 
     @property
     def stopping(self) -> bool:
@@ -226,6 +228,11 @@ class Scheduler:
         if self._sweeps("reply") or "reply" in self._due():
             self._tell(self.hub.reply())
         return self.hub.settings.serve.pipeline_every_s
+
+    def _suggest_pass(self) -> float:
+        # A loop of its own: a model that is slow or away holds up nothing.
+        self._tell(self.hub.suggest())
+        return self.hub.settings.suggest.every_s
 
     def _begin_delivery(self, deliverer: Deliverer) -> None:
         with self._lock:

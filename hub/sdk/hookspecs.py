@@ -10,6 +10,7 @@ import pluggy
 from hub.sdk.channel import Channel
 from hub.sdk.notify import Notifier
 from hub.sdk.rules import WarningRule
+from hub.sdk.suggest import Classifier
 
 GROUP = "hub.plugins"
 PROJECT = "hub"
@@ -40,6 +41,10 @@ class HubSpec:
     @hookspec
     def register_redactors(self) -> Sequence[Any]:  # type: ignore[empty-body]
         """Callables ``(text: str) -> str`` that mask more than the hub's own redaction does."""
+
+    @hookspec
+    def register_classifiers(self) -> Sequence[type[Classifier[Any]]]:  # type: ignore[empty-body]
+        """Classes that suggest categories and summaries beside the rules; none is used before hub.yaml names it."""
 
     @hookspec(firstresult=True)
     def provide_secret(self, name: str) -> str | None:

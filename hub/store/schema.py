@@ -17,6 +17,7 @@ def whole_schema() -> MetaData:
         replies,
         rollups,
         routes,
+        suggestions,
         tables,
         weeks,
     )
@@ -26,6 +27,7 @@ def whole_schema() -> MetaData:
         categories.category_work,
         category_models.category_model,
         matter_tables.matter,
+        suggestions.suggestion,
         observed.service_case,
         observed_work.observed_work,
         places.place_work,

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from hub.errors import Code, NotFound
-from hub.store import categories
+from hub.store import categories, suggestions
 from hub.store.places import named
 from hub.store.work import row_dicts
 
@@ -80,7 +80,7 @@ def demand(connection: Connection, number: str) -> dict[str, Any]:
 
     ``routes``: the same record by other routes; ``counts`` is true of the one that rules count. ``places``: name, kind and region of
     its place, or of those that its name may stand for, by id. ``category``: in the source's words; ``categorized``: as it was decided,
-    None before it was judged.
+    None before it was judged. ``suggestions``: of a model beside the rules, which nobody confirmed.
 
     Raises:
         NotFound: There is none of that number.
@@ -121,6 +121,7 @@ def demand(connection: Connection, number: str) -> dict[str, Any]:
         "places": named(
             connection, [one for one in (found["place_id"], *(found["place_candidates"] or ())) if one]
         ),
+        "suggestions": suggestions.of(connection, "demand", [found["demand_id"]]),
         "categorized": categories.shown(connection, found["demand_id"]),
         "routes": row_dicts(routes),
         "signals": row_dicts(signals),

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 CHANNEL_PACKAGES = sorted(path.name for path in ROOT.glob("plugins/*/hub_channel_*") if path.is_dir())
+PLUGIN_PACKAGES = sorted(path.name for path in ROOT.glob("plugins/*/hub_*") if path.is_dir())
 CONTRACTS = {contract["id"]: contract for contract in PYPROJECT["tool"]["importlinter"]["contracts"]}
 
 
@@ -23,8 +24,8 @@ def pinned():
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def test_every_channel_is_under_every_import_contract_about_channels():
-    assert set(PYPROJECT["tool"]["importlinter"]["root_packages"]) == {"hub", *CHANNEL_PACKAGES}
+def test_every_plugin_is_under_every_import_contract_about_plugins():
+    assert set(PYPROJECT["tool"]["importlinter"]["root_packages"]) == {"hub", *PLUGIN_PACKAGES}
     for contract in (
         "no-airflow",
         "channels-see-the-sdk",
@@ -32,13 +33,13 @@ def test_every_channel_is_under_every_import_contract_about_channels():
         "pytest-in-testing",
         "async-at-the-edge",
     ):
-        assert set(CONTRACTS[contract]["source_modules"]) >= set(CHANNEL_PACKAGES), contract
-    assert set(CONTRACTS["channels-apart"]["modules"]) == set(CHANNEL_PACKAGES)
-    assert set(CONTRACTS["channels-are-plugins"]["forbidden_modules"]) == set(CHANNEL_PACKAGES)
+        assert set(CONTRACTS[contract]["source_modules"]) >= set(PLUGIN_PACKAGES), contract
+    assert set(CONTRACTS["channels-apart"]["modules"]) == set(PLUGIN_PACKAGES)
+    assert set(CONTRACTS["channels-are-plugins"]["forbidden_modules"]) == set(PLUGIN_PACKAGES)
 
 
-def test_every_channel_is_first_party_for_the_import_sorter():
-    assert set(PYPROJECT["tool"]["ruff"]["lint"]["isort"]["known-first-party"]) >= set(CHANNEL_PACKAGES)
+def test_every_plugin_is_first_party_for_the_import_sorter():
+    assert set(PYPROJECT["tool"]["ruff"]["lint"]["isort"]["known-first-party"]) >= set(PLUGIN_PACKAGES)
 
 
 @pytest.mark.parametrize("package", CHANNEL_PACKAGES)
@@ -49,6 +50,14 @@ def test_a_channel_is_a_distribution_with_one_entry_point_and_types(package):
     assert project["name"] == f"weisu-hub-channel-{name.replace('_', '-')}"
     assert project["entry-points"]["hub.plugins"] == {name: f"{package}.plugin"}
     assert (folder / "py.typed").exists()
+
+
+def test_the_assistant_is_a_distribution_with_one_entry_point_and_types():
+    folder = ROOT / "plugins" / "assistant"
+    project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["name"] == "weisu-hub-assistant"
+    assert project["entry-points"]["hub.plugins"] == {"assistant": "hub_assistant.plugin"}
+    assert (folder / "hub_assistant" / "py.typed").exists()
 
 
 def test_the_pins_hold_one_version_a_line_and_neither_address_nor_index(pinned):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from hub._version import __version__
 
@@ -36,6 +37,8 @@ class HttpPolicy(BaseModel):
             from https to http.
         link_origins: Other addresses (``https://host`` or ``https://host:port``) to which the source's links to its next page may lead; the
             login is shown there too.
+        only_networks: CIDRs that the source's address must lie in, looked at once the connection stands and before a byte is sent, so that no
+            name can lead elsewhere; None for any.
         user_agent: What the hub calls itself.
     """
 
@@ -56,7 +59,18 @@ class HttpPolicy(BaseModel):
     client_key: str | None = None
     redirects: Literal["none", "same_host"] = "none"
     link_origins: tuple[Annotated[str, StringConstraints(pattern=r"^https?://[^/?#@\s]+$")], ...] = ()
+    only_networks: tuple[str, ...] | None = None
     user_agent: str = f"weisu-hub/{__version__}"
+
+    @field_validator("only_networks")
+    @classmethod
+    def _networks(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for cidr in given or ():
+            try:
+                ip_network(cidr, strict=False)
+            except ValueError:
+                raise ValueError("holds what is no network (expected CIDRs such as 10.0.0.0/8)") from None
+        return given
 
     @model_validator(mode="after")
     def _key_needs_certificate(self) -> HttpPolicy:

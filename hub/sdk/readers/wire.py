@@ -12,6 +12,7 @@ import threading
 import zlib
 from contextvars import ContextVar
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from socket import SHUT_RDWR, socket
 from types import TracebackType
 from typing import Any
@@ -34,6 +35,7 @@ from hub.sdk.readers.policy import HttpPolicy
 
 _PIECE = 256 * 1024  # a page in one or two reads; in smaller ones urllib3 moves every byte twice more
 _CODINGS = {"": "", "identity": "", "gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
+Networks = tuple[IPv4Network | IPv6Network, ...]
 _watch: ContextVar[_Watch | None] = ContextVar("hub_http_watch", default=None)
 
 
@@ -88,10 +90,11 @@ class TryAgain(Exception):
 
 
 class _Watch:
-    """Shuts the socket of one exchange down at its deadline."""
+    """Shuts the socket of one exchange down at its deadline, and at once where it leads out of the networks that it may lead to."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, place: str, networks: Networks | None) -> None:
         self.expired = False
+        self._place, self._networks = place, networks
         self._socket: socket | None = None
         self._lock = threading.Lock()
         self._timer = threading.Timer(seconds, self._expire)
@@ -109,6 +112,20 @@ class _Watch:
         with self._lock:
             self._socket = None
         _watch.reset(self._token)
+
+    def admit(self, sock: socket) -> socket:
+        """The socket, connected and nothing sent yet; closed and refused where its peer is nobody to talk to."""
+        if self._networks is not None:
+            peer = ip_address(str(sock.getpeername()[0]).partition("%")[0])
+            peer = getattr(peer, "ipv4_mapped", None) or peer
+            if not any(peer in network for network in self._networks):
+                sock.close()
+                raise ConfigError(
+                    f"{self._place}: the source's address lies outside of only_networks (expected one in "
+                    f"{', '.join(map(str, self._networks)) or 'none'}); nothing was sent: correct the address or the networks",
+                    code=Code.CONFIG_INVALID,
+                )
+        return sock
 
     def guard(self, sock: socket | None) -> None:
         with self._lock:
@@ -131,6 +148,10 @@ class _Watch:
 
 
 class _PlainConnection(HTTPConnection):
+    def _new_conn(self) -> socket:
+        watch, sock = _watch.get(), super()._new_conn()
+        return sock if watch is None else watch.admit(sock)
+
     def getresponse(self) -> Any:
         if (watch := _watch.get()) is not None:
             watch.guard(self.sock)
@@ -138,6 +159,10 @@ class _PlainConnection(HTTPConnection):
 
 
 class _TlsConnection(HTTPSConnection):
+    def _new_conn(self) -> socket:
+        watch, sock = _watch.get(), super()._new_conn()
+        return sock if watch is None else watch.admit(sock)
+
     def getresponse(self) -> Any:
         if (watch := _watch.get()) is not None:
             watch.guard(self.sock)
@@ -163,6 +188,11 @@ class Wire:
 
     def __init__(self, policy: HttpPolicy) -> None:
         self._policy = policy
+        self._networks = (
+            None
+            if policy.only_networks is None
+            else tuple(ip_network(one, strict=False) for one in policy.only_networks)
+        )
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers.clear()
@@ -199,7 +229,7 @@ class Wire:
                 "check base_url, and the account's secrets for a line break at their end",
                 code=Code.CONFIG_INVALID,
             ) from None
-        with _Watch(self._policy.deadline_s) as watch:
+        with _Watch(self._policy.deadline_s, call.place, self._networks) as watch:
             try:
                 timeout = (self._policy.connect_timeout_s, self._policy.read_timeout_s)
                 with self._session.send(
