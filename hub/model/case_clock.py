@@ -5,7 +5,7 @@
   yet; a county that sees it otherwise says so (``corrections_pause``).
 - A limit in working or calendar days does not count the day on which it begins and ends at the close of office of its last day
   (民法典 201, 203), one in months or years on the corresponding day (202); a last day that is free moves to the next working day. A day is left out
-  when the clock stood still from an earlier day on. Limits in hours and minutes run on calendar time, from the next period of work on.
+  when the clock stood still from an earlier day on; a limit never ends while it stands still. Limits in hours and minutes run on calendar time, from the next period of work on.
 - A year whose holidays are not known makes a limit provisional; it is never silently wrong.
 """
 
@@ -30,6 +30,7 @@ from hub.model.office_time import (
     next_office_moment,
     next_working_day,
     office_time,
+    shifted,
     working_days_in,
 )
 
@@ -109,7 +110,10 @@ class CaseClock:
         """The moment that is held against a deadline; None where there is none of that kind."""
         if by is OverdueBy.LAST_EVENT:
             return self.last_event_at
-        return self.ended_at if self.ended_at is not None else self.now
+        if self.ended_at is not None:
+            return self.ended_at
+        # While it stands still nothing goes by.
+        return self.pauses.open_since or self.now
 
     def is_overdue(self, limit: Limit | None, by: OverdueBy = OverdueBy.END) -> bool:
         """Whether the case went, or has gone by now, beyond that limit."""
@@ -214,7 +218,21 @@ def due_of(
     if not calendar.is_working_day(last):
         last = next_working_day(last, calendar)
         known = known and calendar.known(last.year)
-    return at_time(last, calendar.closes_at), not known
+    at = _running(at_time(last, calendar.closes_at), pauses, calendar)
+    return at, not (known and all_known(calendar, last, local_day(at)))
+
+
+def beyond(moment: datetime, working_days: int, pauses: Pauses, calendar: WorkCalendar) -> datetime:
+    """The same time of day so many working days after a limit, those left out on which the clock stood still; before it when negative."""
+    if working_days <= 0:
+        return shifted(moment, working_days, calendar)
+    day, left = local_day(moment), working_days
+    for _ in range(_LONGEST_DAYS):
+        day += DAY
+        left -= calendar.is_working_day(day) and not pauses.stops(day)
+        if not left:
+            break
+    return _running(at_time(day, moment.astimezone(COUNTY_ZONE).time()), pauses, calendar)
 
 
 def instant_due(accepted_at: datetime, calendar: WorkCalendar) -> tuple[datetime, bool]:
@@ -304,6 +322,17 @@ def _extended(first: date, last: date, pauses: Pauses) -> date | None:
         day += DAY
         last += DAY * pauses.stops(day)
     return None
+
+
+def _running(at: datetime, pauses: Pauses, calendar: WorkCalendar) -> datetime:
+    """The moment itself, unless the clock stands still then: it cannot run out before close of office of the day on which it runs again."""
+    for span in pauses.spans:
+        if span.ended_at is not None and span.began_at <= at < span.ended_at:
+            day = local_day(span.ended_at)
+            at = at_time(day, calendar.closes_at)
+            if not calendar.is_working_day(day) or at < span.ended_at:
+                at = at_time(next_working_day(day, calendar), calendar.closes_at)
+    return at
 
 
 def _closed(pauses: Pauses, now: datetime) -> Pauses:

@@ -7,7 +7,7 @@ There is one length of a working day, that of the calendar's own hours: a reckon
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from hub.clock import COUNTY_ZONE
 from hub.model.calendar import WorkCalendar
@@ -116,7 +116,7 @@ def shifted(moment: datetime, working_days: int, calendar: WorkCalendar) -> date
     while left:
         day += step
         left -= calendar.is_working_day(day)
-    return at_time(day, moment.astimezone(COUNTY_ZONE).timetz().replace(tzinfo=None))
+    return at_time(day, moment.astimezone(COUNTY_ZONE).time())
 
 
 def _spans(first: date, last: date, calendar: WorkCalendar) -> Iterator[tuple[datetime, datetime]]:
@@ -137,8 +137,3 @@ def _days(first: date, last: date) -> Iterator[date]:
 
 def _since_midnight(turn: time) -> timedelta:
     return timedelta(hours=turn.hour, minutes=turn.minute, seconds=turn.second)
-
-
-def utc(moment: datetime) -> datetime:
-    """The same moment in UTC: differences between aware times of one zone would go by the wall clock."""
-    return moment.astimezone(UTC)

@@ -172,8 +172,14 @@ class History(Protocol):
         """For each key the things of one kind with ``since <= at < until``, ascending by time then id; the deleted are left out.
 
         ``subject`` names what the keys are: the kind itself (ids) or ``case_no``, ``item`` (item_code), ``window``, ``post``,
-        ``organisation``, ``region``, where the kind has it.
+        ``organisation``, ``region``, ``device``, ``level``, where the kind has it.
         """
+        ...
+
+    def daily(
+        self, kind: str, subject: str, spans: Mapping[str, tuple[datetime, datetime]]
+    ) -> Mapping[str, Sequence[tuple[date, int]]]:
+        """For each key how many things of one kind fall on each day (county zone; days without any absent), ascending; subjects as `seen`."""
         ...
 
     def verdicts(self, rule_id: str, series: Sequence[str]) -> Mapping[str, Sequence[SeriesVerdict]]:

@@ -119,6 +119,15 @@ class StoreHistory:
             found.setdefault(key, []).append(seen.seen(kind, row))
         return found
 
+    def daily(self, kind: str, subject: str, spans: Spans) -> dict[str, list[tuple[date, int]]]:
+        if not spans:
+            return {}
+        source, values = _asked(spans)
+        found: dict[str, list[tuple[date, int]]] = {}
+        for key, day, count in self._answer(seen.daily_query(kind, subject, source), values):
+            found.setdefault(key, []).append((day, count))
+        return found
+
     def demands(self, subject: str, spans: Spans) -> dict[str, list[DemandFacts]]:
         if subject == SERIES:
             return self._of_series(spans)

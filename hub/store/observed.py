@@ -98,6 +98,12 @@ _SCALARS: tuple[tuple[type, TypeEngine[Any]], ...] = (
 )
 
 
+def _about(name: str, column: str, at: Any) -> Index:
+    """For what rules ask of one item, window or device (`hub.store.seen`)."""
+    short = column.partition("_")[0]
+    return Index(f"{name}_{short}_idx", column, at, postgresql_where=text(f"{column} IS NOT NULL"))
+
+
 def _table(name: str, model: type[Observation], comment: str, *more: Any) -> Table:
     return Table(
         name,
@@ -134,16 +140,27 @@ rating = _table(
     "评价（好差评）",
     Index("rating_case_idx", "case_no", postgresql_where=text("case_no IS NOT NULL")),
     Index("rating_rated_idx", "rated_at"),
-    Index("rating_window_idx", "window_no", "rated_at", postgresql_where=text("window_no IS NOT NULL")),
+    _about("rating", "window_no", "rated_at"),
+    _about("rating", "item_code", "rated_at"),
+    _about("rating", "device_no", "rated_at"),
 )
 inspection = _table("inspection", OBSERVATIONS["inspection"], "督查巡查、走流程、视察: planned or done")
-finding = _table("finding", OBSERVATIONS["finding"], "巡查发现", Index("finding_found_idx", "found_at"))
+finding = _table(
+    "finding",
+    OBSERVATIONS["finding"],
+    "巡查发现",
+    Index("finding_found_idx", "found_at"),
+    _about("finding", "window_no", "found_at"),
+    _about("finding", "item_code", "found_at"),
+)
 monitor_event = _table(
     "monitor_event",
     OBSERVATIONS["monitor_event"],
     "监察事件",
     Index("monitor_event_case_idx", "case_no", postgresql_where=text("case_no IS NOT NULL")),
     Index("monitor_event_occurred_idx", "occurred_at"),
+    _about("monitor_event", "window_no", "occurred_at"),
+    _about("monitor_event", "item_code", "occurred_at"),
 )
 
 TABLES: Mapping[str, Table] = {
@@ -175,8 +192,10 @@ service_case = Table(
     Column("sealed", LargeBinary, nullable=False),
     *_fields(Case),
     UniqueConstraint("instance", "case_no"),
-    Index("service_case_item_idx", "item_code", CASE_AT, postgresql_where=text("item_code IS NOT NULL")),
-    Index("service_case_window_idx", "window_no", CASE_AT, postgresql_where=text("window_no IS NOT NULL")),
+    Index("service_case_no_idx", "case_no"),
+    _about("service_case", "item_code", CASE_AT),
+    _about("service_case", "window_no", CASE_AT),
+    Index("service_case_organisation_idx", text("coalesce(organisation_code, organisation)"), CASE_AT),
     comment="办件 as it stands now, put together from case_part; made anew whenever one of its parts changes",
 )
 

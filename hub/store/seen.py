@@ -86,7 +86,10 @@ KINDS: Mapping[str, _Kind] = {
     "case": _observation("case", _CASE_AT),
     "rating": _observation("rating", "t.rated_at", device="t.device_no"),
     "inspection": _observation(
-        "inspection", f"coalesce(t.began_at, {_PLANNED}, t.received_at)", organisation="t.centre"
+        "inspection",
+        f"coalesce(t.began_at, {_PLANNED}, t.received_at)",
+        organisation="t.centre",
+        level="t.level",
     ),
     "finding": _observation("finding", "t.found_at", organisation="t.organisation"),
     "monitor_event": _observation("monitor_event", "t.occurred_at"),
@@ -125,18 +128,28 @@ def query(kind: str, subject: str, source: str) -> str:
     Raises:
         ValueError: There is no such kind, or it has no such subject.
     """
-    known = _kind(kind)
-    if subject not in known.subjects:
-        raise ValueError(
-            f"of kind {kind} history knows the subjects {sorted(known.subjects)}, not {subject!r}: correct the rule"
-        )
+    known, about = _known(kind, subject)
     columns = ", ".join(f"t.{name} AS {name}" for name in known.columns)
     # OFFSET 0 keeps the planner at one look into the index a key, however many keys and things there are (P9).
     return (
         f"SELECT s.key, t.seen_id, t.seen_instance, t.seen_at, t.seen_watch, {', '.join(f't.{name}' for name in known.columns)} FROM {source} "
         f"CROSS JOIN LATERAL (SELECT t.{known.id} AS seen_id, {known.instance} AS seen_instance, {known.at} AS seen_at, {known.watch} AS seen_watch, {columns} "
-        f'FROM {known.source} t WHERE {known.subjects[subject]} = s.key COLLATE "C" AND {known.at} >= s.since '
+        f'FROM {known.source} t WHERE {about} = s.key COLLATE "C" AND {known.at} >= s.since '
         f"AND {known.at} < s.until AND NOT t.deleted OFFSET 0) t ORDER BY s.key, t.seen_at, t.seen_id"
+    )
+
+
+def daily_query(kind: str, subject: str, source: str) -> str:
+    """SQL of how many things of a kind fall on each day of the county, for keys and spans as in `query`: key, day, count.
+
+    Raises:
+        ValueError: As `query`.
+    """
+    known, about = _known(kind, subject)
+    return (
+        f"SELECT s.key, t.day, count(*) FROM {source} CROSS JOIN LATERAL (SELECT ({known.at} AT TIME ZONE 'Asia/Shanghai')::date AS day "
+        f'FROM {known.source} t WHERE {about} = s.key COLLATE "C" AND {known.at} >= s.since '
+        f"AND {known.at} < s.until AND NOT t.deleted OFFSET 0) t GROUP BY 1, 2 ORDER BY 1, 2"
     )
 
 
@@ -210,6 +223,15 @@ def ids_between(
                 break
             yield kind, [row[0] for row in rows]
             after = rows[-1][0]
+
+
+def _known(kind: str, subject: str) -> tuple[_Kind, str]:
+    known = _kind(kind)
+    if subject not in known.subjects:
+        raise ValueError(
+            f"of kind {kind} history knows the subjects {sorted(known.subjects)}, not {subject!r}: correct the rule"
+        )
+    return known, known.subjects[subject]
 
 
 def _kind(kind: str) -> _Kind:

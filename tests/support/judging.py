@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from sqlalchemy import text
 
 from hub.builtin import plugin as builtin
+from hub.builtin.rules import RepeatedReporter, SensitiveSudden
 from hub.clock import COUNTY_ZONE, ManualClock
 from hub.model.calendar import ChinaCalendar
 from hub.model.codes import DemandType, Watch
@@ -91,10 +92,31 @@ class Bringing:
         self.told.append(warning_no)
 
 
-def plugins_with(*rules: type[WarningRule], **others: object) -> PluginSet:
-    """The hub's own plugin and one that brings these rules."""
+class Builtin:
+    """The hub's own plugin with some of its rules alone, so that a test of how rules are judged sees no others."""
+
+    SDK_VERSION = builtin.SDK_VERSION
+
+    def __init__(self, rules: Sequence[type[WarningRule]]) -> None:
+        self.rules = rules
+
+    @hookimpl
+    def register_rules(self):
+        return list(self.rules)
+
+    @hookimpl
+    def register_notifiers(self):
+        return builtin.register_notifiers()
+
+
+def plugins_with(
+    *rules: type[WarningRule],
+    own: Sequence[type[WarningRule]] = (RepeatedReporter, SensitiveSudden),
+    **others: object,
+) -> PluginSet:
+    """The hub's own plugin, with these of its own rules, and one that brings more."""
     return load_plugins(
-        builtin={"builtin": builtin, "brought": Bringing(*rules), **others},
+        builtin={"builtin": Builtin(own), "brought": Bringing(*rules), **others},
         entry_points=(),
         call_timeout_s=5.0,
     )

@@ -173,6 +173,13 @@ def test_days_on_which_the_clock_stood_still_lengthen_the_limit() -> None:
     assert found.used_working_days == 2
 
 
+def test_a_limit_does_not_run_out_while_the_clock_stands_still_on_its_last_day() -> None:
+    stopped = (stop("1", at(11, 23, 10), at(11, 30, 10)),)
+    found = clock(accepted_at=at(11, 16), promised=days(5), suspensions=stopped)
+    assert found.promised is not None
+    assert found.promised.at == at(11, 30, 17, 30)
+
+
 def test_while_it_stands_still_the_limit_moves_on_with_the_day() -> None:
     stopped = (stop("1", at(11, 17)),)
     one = clock(accepted_at=at(11, 16), promised=days(5), suspensions=stopped, now=at(11, 20))
@@ -264,7 +271,10 @@ def test_a_limit_ends_on_the_first_day_on_which_that_many_days_are_used(begun, f
     due = due_of(begun, days(term), pauses, CALENDAR, LATER)
     assert due is not None
     assert used_working_days(begun, due[0], pauses, CALENDAR) == term
-    assert used_working_days(begun, due[0] - timedelta(days=1), pauses, CALENDAR) < term
+    before = due[0] - timedelta(days=1)
+    while any(one.began_at <= before < (one.ended_at or LATER) for one in pauses.spans):
+        before -= timedelta(days=1)  # it does not end while it stands still
+    assert used_working_days(begun, before, pauses, CALENDAR) < term
 
 
 @given(moments, moments, suspensions)

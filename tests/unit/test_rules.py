@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.builtin.rules import RepeatedReporter, RepeatedReporterParams, SensitiveSudden
+from hub.builtin.rules.repeated import RepeatedReporter, RepeatedReporterParams
+from hub.builtin.rules.sudden import SensitiveSudden
 from hub.model.calendar import ChinaCalendar
 from hub.model.codes import Anonymity, DemandStatus, DemandType, Level, Nature, Urgency, Watch
 from hub.model.demand import DemandFacts

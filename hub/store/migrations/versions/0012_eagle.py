@@ -1,0 +1,39 @@
+"""Looks into cases, ratings, findings and monitor events by what they are about: rules about cases ask for them.
+
+Revision ID: 0012
+Revises: 0018
+Create Date: 2026-11-26
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0012"
+down_revision = "0018"
+branch_labels = None
+depends_on = None
+
+CASE_AT = "coalesce(applied_at, accepted_at, clock_started_at, as_of, updated_at)"
+
+# Written out in full and never edited after a release: later tables come with later revisions.
+INDEXES = {
+    "service_case_no_idx": "service_case (case_no)",
+    "service_case_organisation_idx": f"service_case ((coalesce(organisation_code, organisation)), ({CASE_AT}))",
+    "rating_item_idx": "rating (item_code, rated_at) WHERE item_code IS NOT NULL",
+    "rating_device_idx": "rating (device_no, rated_at) WHERE device_no IS NOT NULL",
+    "finding_window_idx": "finding (window_no, found_at) WHERE window_no IS NOT NULL",
+    "finding_item_idx": "finding (item_code, found_at) WHERE item_code IS NOT NULL",
+    "monitor_event_window_idx": "monitor_event (window_no, occurred_at) WHERE window_no IS NOT NULL",
+    "monitor_event_item_idx": "monitor_event (item_code, occurred_at) WHERE item_code IS NOT NULL",
+}
+
+
+def upgrade() -> None:
+    for name, on in INDEXES.items():
+        op.execute(f"CREATE INDEX {name} ON {on}")
+
+
+def downgrade() -> None:
+    for name in INDEXES:
+        op.execute(f"DROP INDEX {name}")
