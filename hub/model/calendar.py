@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 from hub.clock import COUNTY_ZONE
@@ -86,26 +87,26 @@ class ChinaCalendar:
         """See `WorkCalendar.is_working_day`; what the office entered goes before everything else."""
         if day in self.overrides:
             return self.overrides[day]
-        if day.year not in self.complete_years:
-            try:
-                import chinese_calendar
-
-                return bool(chinese_calendar.is_workday(day))
-            except NotImplementedError:
-                pass
+        if day.year not in self.complete_years and (published := _published(day)) is not None:
+            return published
         return day.weekday() < 5
 
     def known(self, year: int) -> bool:
         """See `WorkCalendar.known`."""
         if year in self.complete_years:
             return True
-        try:
-            import chinese_calendar
+        return _published(date(year, 1, 4)) is not None
 
-            chinese_calendar.is_workday(date(year, 1, 4))
-        except NotImplementedError:
-            return False
-        return True
+
+@lru_cache(maxsize=40_000)
+def _published(day: date) -> bool | None:
+    """What the published holidays say of a day, None where its year has none yet; the package looks through all of them for each."""
+    import chinese_calendar
+
+    try:
+        return bool(chinese_calendar.is_workday(day))
+    except NotImplementedError:
+        return None
 
 
 def working_days_due(handed_over_at: datetime, days: int, calendar: WorkCalendar, basis: str) -> Due:
