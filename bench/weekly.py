@@ -23,7 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from hub.builtin.rules import BusyRegion, FrequentProblem, SeasonalRise
+from hub.builtin.rules.counts import FrequentProblem
+from hub.builtin.rules.regions import BusyRegion
+from hub.builtin.rules.season import SeasonalRise
 from hub.detect.dense import DenseCounts
 from hub.model.series import WEEKLY, SeriesKind
 from hub.sdk.rules import AffectedKey, WarningRule

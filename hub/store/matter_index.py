@@ -193,11 +193,11 @@ def rank(lists: Mapping[Key, bytes], features: Sequence[tuple[str, float]], day:
     ]
     if not found:
         return []
-    entries = np.frombuffer(b"".join([one for _, one in found]), np.dtype(_ENTRY_FIELDS))
+    stored: Any = np.frombuffer(b"".join([one for _, one in found]), np.dtype(_ENTRY_FIELDS))
     weights = np.repeat([weight for weight, _ in found], [len(one) // ENTRY.size for _, one in found])
-    near = np.abs(entries["day"].astype(np.int32) - day) <= QUARTER_DAYS
-    products = weights[near] * (entries["weight"][near] / WEIGHT_UNIT)
-    seqs, at = np.unique(entries["seq"][near], return_inverse=True)
+    near = np.abs(stored["day"].astype(np.int32) - day) <= QUARTER_DAYS
+    products = weights[near] * (stored["weight"][near] / WEIGHT_UNIT)
+    seqs, at = np.unique(stored["seq"][near], return_inverse=True)
     sums = np.bincount(at, weights=products, minlength=len(seqs))
     best: list[int] = seqs[np.lexsort((-seqs.astype(np.int64), -sums))[:most]].tolist()
     return best

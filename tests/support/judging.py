@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 from sqlalchemy import text
 
 from hub.builtin import plugin as builtin
-from hub.builtin.rules import RepeatedReporter, SensitiveSudden
+from hub.builtin.rules.repeated import RepeatedReporter
+from hub.builtin.rules.sudden import SensitiveSudden
 from hub.clock import COUNTY_ZONE, ManualClock
 from hub.model.calendar import ChinaCalendar
 from hub.model.codes import DemandType, Watch

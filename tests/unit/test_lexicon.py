@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.builtin.rules import SensitiveSudden
+from hub.builtin.rules.sudden import SensitiveSudden
 from hub.errors import ConfigError
 from hub.model.lexicon import LexiconSection
 from hub.text.lexicon import Lexicon, WordClass

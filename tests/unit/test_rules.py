@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -80,7 +81,8 @@ class Kept:
 def repeated(demands: list[DemandFacts], **params):
     rule = RepeatedReporter(RepeatedReporterParams(**params))
     key = AffectedKey("k1:somebody", START, START + 200 * DAY)
-    return list(rule.evaluate([key], Kept(*demands)))
+    history: Any = Kept(*demands)
+    return list(rule.evaluate([key], history))
 
 
 def at_days(*days: float) -> list[DemandFacts]:
@@ -150,7 +152,8 @@ def sudden(text: str, title: str = ""):
     demand = facts(text=text, title=title)
     rule = SensitiveSudden()
     keys = [AffectedKey(key, START, START) for key in rule.keys(demand)]
-    return list(rule.evaluate(keys, Kept(demand))) if keys else []
+    history: Any = Kept(demand)
+    return list(rule.evaluate(keys, history)) if keys else []
 
 
 @pytest.mark.parametrize("text", EMERGENCIES[:5])

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from hub.builtin.rules import SeasonalRise
-from hub.builtin.rules.season import SeasonParams
+from hub.builtin.rules.season import SeasonalRise, SeasonParams
 from hub.model.series import county_day, start_of
 from hub.model.warning import SignalDraft
 from hub.sdk.rules import AffectedKey, Recheck

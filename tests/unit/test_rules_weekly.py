@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hub.builtin.rules import BusyRegion, FrequentProblem
-from hub.builtin.rules.counts import FrequentParams
-from hub.builtin.rules.regions import BusyRegionParams
+from hub.builtin.rules.counts import FrequentParams, FrequentProblem
+from hub.builtin.rules.regions import BusyRegion, BusyRegionParams
 from hub.detect.dense import weekly_counts
 from hub.model.series import WEEKLY, SeriesKind, start_of
 from hub.sdk.weekly import SeriesVerdict, WeekCounts
