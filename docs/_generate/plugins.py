@@ -43,7 +43,9 @@ def _signature(name: str, function: Callable[..., Any]) -> str:
     given = [one for one in signature.parameters.values() if one.name != "self"]
     shown = str(signature.replace(parameters=given)).replace("'", "")
     # Three brackets in a row would end a block of cog.
-    return f"{name}{shown.replace('Channel[Any]', 'Channel')}"
+    for generic in ("Channel", "Classifier"):
+        shown = shown.replace(f"{generic}[Any]", generic)
+    return f"{name}{shown}"
 
 
 def rules() -> list[type[WarningRule]]:

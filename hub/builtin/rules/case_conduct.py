@@ -19,7 +19,11 @@ _REFUSED = {CaseResult.NOT_ACCEPTED: "不予受理", CaseResult.DENIED: "不予�
 
 
 class CorrectionsParams(RuleParams):
-    """Parameters of E06: from how many corrections on there is a signal."""
+    """Parameters of E06.
+
+    Attributes:
+        times: Corrections from which on there is a signal.
+    """
 
     times: int = Field(default=2, ge=2, le=100)
 
@@ -88,7 +92,11 @@ class CorrectionAfterAcceptance(CaseRule):
 
 
 class UnreasonedParams(RuleParams):
-    """Parameters of E08: how many characters a reason has at least."""
+    """Parameters of E08.
+
+    Attributes:
+        shortest_reason: Characters that a reason has at least, spaces left out.
+    """
 
     shortest_reason: int = Field(default=10, ge=1, le=1_000)
 
@@ -126,7 +134,11 @@ class UnreasonedRefusal(CaseRule):
 
 
 class FeesParams(RuleParams):
-    """Parameters of E09: by what share of what is due a payment may differ."""
+    """Parameters of E09.
+
+    Attributes:
+        tolerance: By what share of what is due a payment may differ.
+    """
 
     tolerance: Decimal = Field(default=Decimal("0.05"), ge=0, lt=1)
 

@@ -17,7 +17,11 @@ _WAITED_FOR = frozenset((OrderState.CREATED, OrderState.SIGNED))
 
 
 class OrderOverdueParams(RuleParams):
-    """Parameters of S02: how many working days over its deadline an order is grave."""
+    """Parameters of S02.
+
+    Attributes:
+        grave_working_days: Working days over its deadline from which on an order is grave.
+    """
 
     grave_working_days: int = Field(default=2, ge=1, le=60)
 
