@@ -87,6 +87,7 @@ def _one(deps: SuggestDeps, classifier: AnyClassifier, subject: str, problems: l
     now = clock.now()
     day = now.astimezone(COUNTY_ZONE).date()
     with deps.pipeline.store.begin() as connection:
+        suggestions.alone(connection)
         wanted = suggestions.next_wanted(connection, subject, who, now, timedelta(days=settings.max_age_days))
         if wanted is None:
             return None
@@ -99,7 +100,7 @@ def _one(deps: SuggestDeps, classifier: AnyClassifier, subject: str, problems: l
             return None
         suggestion_id = suggestions.claim(connection, wanted, who, now)
         if suggestion_id is None:
-            return None  # another process has it; the call that was counted is one less today
+            return None  # it was settled in between; the call that was counted is one less today
     asked = Asked(subject=subject, texts=_masked(deps, wanted), categories=choices)  # type: ignore[arg-type]
     return _settled(deps, classifier, asked, suggestion_id, day, problems)
 

@@ -61,6 +61,7 @@ suggestion_day = Table(
     comment="calls and tokens of each day of the county: a call is counted before it is made",
 )
 
+_LOCK = 0x73756767  # "sugg"
 MOST_ATTEMPTS = 3
 _AGAIN_AFTER = timedelta(minutes=10)
 _MOST_TEXTS = 10
@@ -106,6 +107,11 @@ _SIGNAL = (
     "AND NOT '廉政' = ANY(g.labels) AND NOT EXISTS (SELECT 1 FROM demand d WHERE d.demand_id = ANY(g.demand_ids) "
     f"AND NOT ({_MAY_BE_READ}))) w WHERE {_NOT_YET} ORDER BY w.subject_id DESC LIMIT 1"
 )
+
+
+def alone(connection: Connection) -> None:
+    """Lets one process at a time choose and claim, so that no call is counted for what another has taken."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 def next_wanted(
@@ -193,6 +199,11 @@ def settle(
     code: str | None = None,
 ) -> None:
     """Writes what came of a call: ``suggested``, ``refused`` (what it gave is no answer) or ``failed`` (it gave none)."""
+    # The day before the row, as where a call is counted and claimed: nobody waits in a circle.
+    connection.execute(
+        text("UPDATE suggestion_day SET tokens = tokens + :tokens WHERE day = :day"),
+        {"tokens": tokens, "day": day},
+    )
     connection.execute(
         suggestion.update()
         .where(suggestion.c.suggestion_id == suggestion_id)
@@ -205,10 +216,6 @@ def settle(
             code=code,
             answered_at=now,
         )
-    )
-    connection.execute(
-        text("UPDATE suggestion_day SET tokens = tokens + :tokens WHERE day = :day"),
-        {"tokens": tokens, "day": day},
     )
 
 
