@@ -16,6 +16,7 @@ from hub.settings import (
     EvaluateSettings,
     HubSettings,
     ServeSettings,
+    SuggestSettings,
 )
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -23,6 +24,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "channels": ChannelConfig,
     "evaluate": EvaluateSettings,
     "delivery": DeliverySettings,
+    "suggest": SuggestSettings,
     "serve": ServeSettings,
     "api": ApiSettings,
 }

@@ -147,9 +147,10 @@ def once(
     from hub.cli import out
     from hub.cli.channel import exit_code_of_reports, sentence, tell_problems
 
-    wanted = step or list(Step)
     reports: list[Report] = []
     with door.hub() as hub, out.progress(quiet=door.as_json) as bar:
+        asks = hub.settings.suggest.classifier is not None
+        wanted = step or [one for one in Step if asks or one is not Step.SUGGEST]
         for one in Step:
             if one in wanted:
                 reports += _make(hub, one, bar)
