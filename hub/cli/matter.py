@@ -30,8 +30,8 @@ Which = Annotated[
 _PROTECTED = "受保护（举报、廉政）"
 _WHY = {
     "join": "joined by likeness",
-    "suggest": "alone, a join is suggested",
-    "new": "the first, or alone",
+    "suggest": "began a matter, and a join is suggested",
+    "new": "began a matter",
     "same_record": "the same record by another route",
     "kept": "stayed, though its words changed",
 }
@@ -87,21 +87,13 @@ def list_matters(
                 else "No matter of several demands yet (`hub run once` groups what waits)."
             )
             return
-        out.table(
-            ["matter", "demands", "persons", "first", "last", "title"],
-            [
-                (
-                    one["matter_no"] or one["matter_id"],
-                    one["demands"],
-                    one["reporters"],
-                    one["first_submitted_at"],
-                    one["last_submitted_at"],
-                    _PROTECTED if one["protected"] else one["title"],
-                )
-                for one in found
-            ],
-            whole=["matter", "demands", "persons", "first", "last"],
-        )
+        for one in found:
+            span = f"{out.moment(one['first_submitted_at'])} to {out.moment(one['last_submitted_at'])}"
+            counted = (
+                f"{out.plural(one['demands'], 'demand')} of {out.plural(one['reporters'], 'known person')}"
+            )
+            out.say(f"{one['matter_no'] or one['matter_id']}  {counted}, {span}")
+            out.say(f"    {_PROTECTED if one['protected'] else one['title']}")
         out.newest(found, limit)
 
     door.answer({"matters": found}, tell)
@@ -165,7 +157,7 @@ def _reason(one: dict[str, Any]) -> str:
     ]
     if one["outcome"] == "join":
         parts.append(f"score {one['score']:.2f}")
-    if one["shared"]:
+    if one["shared"] and one["outcome"] == "join":
         parts.append("both say " + " ".join(one["shared"][:6]))
     if one["counted_elsewhere"]:
         parts.append("not counted again")
