@@ -2,8 +2,8 @@
 
 ``python bench/matters.py SHEET`` takes a sheet with the columns 留言编号 留言用户 留言主题 留言详情. It groups the messages in their order
 and in others, then goes on with messages put together from their clauses until ``--sizes`` are stored, and prints CPU ms a
-text at each size (this process alone: what PostgreSQL adds is measured where the store keeps the postings). ``--pairs FILE``
-writes joined pairs, drawn with ``--seed``, for somebody to read; ``--issues FILE`` (CSV: 留言编号, issue) prints B-cubed figures.
+text at each size, of this process alone. ``--stored`` lets the hub's own step do it on a PostgreSQL of its own instead, and counts
+the CPU of both; ``--more SHEET`` adds texts to be stored beside (first column, words that spaces may part). ``--pairs FILE`` writes joined pairs, drawn with ``--seed``, for somebody to read; ``--issues FILE`` (CSV: 留言编号, issue) prints B-cubed figures.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from python_calamine import CalamineWorkbook
@@ -26,6 +27,7 @@ from hub.text.matter_memory import MemoryGrouping
 
 _CLAUSE = re.compile(r"[^，。！？；\n]+[，。！？；\n]*")
 _WINDOW = 500
+_PARTS = 4
 
 
 class Message(NamedTuple):
@@ -41,6 +43,9 @@ def main() -> int:
     """Prints the figures; the pairs go to a file."""
     options = _options()
     messages = read_sheet(options.sheet)
+    if options.stored:
+        cost_stored(messages, read_more(options.more) if options.more else [], options.sizes)
+        return 0
     in_order = grouped(messages)
     outcomes = Counter(decision.outcome.value for decision in in_order.decisions.values())
     sizes = Counter(Counter(in_order.matters.values()).values())
@@ -69,6 +74,8 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("sheet", type=Path)
     parser.add_argument("--sizes", type=int, nargs="*", default=[1_000, 4_000, 16_000])
+    parser.add_argument("--stored", action="store_true")
+    parser.add_argument("--more", type=Path)
     parser.add_argument("--orders", type=int, default=2)
     parser.add_argument("--issues", type=Path)
     parser.add_argument("--pairs", type=Path)
@@ -83,6 +90,13 @@ def read_sheet(sheet: Path) -> list[Message]:
     head = [str(cell) for cell in rows[0]]
     at = [head.index(name) for name in ("留言编号", "留言用户", "留言主题", "留言详情")]
     return [Message(*(str(row[column]).strip() for column in at)) for row in rows[1:]]
+
+
+def read_more(sheet: Path) -> list[tuple[str, str]]:
+    """Title and body of each row: its first eight words, and all of them."""
+    rows = CalamineWorkbook.from_path(str(sheet)).get_sheet_by_index(0).to_python()
+    said = [str(row[0]).split() for row in rows]
+    return [("".join(words[:8]), "".join(words)) for words in said if words]
 
 
 def grouped(messages: Sequence[Message]) -> MemoryGrouping:
@@ -162,6 +176,45 @@ def cost_at(messages: Sequence[Message], sizes: Sequence[int]) -> None:
             grouping.add(*text)
         print(f"{size:>8} {(time.process_time() - before) / len(window) * 1e3:>14.2f}")
         stored = size
+
+
+def cost_stored(messages: Sequence[Message], more: Sequence[tuple[str, str]], sizes: Sequence[int]) -> None:
+    """Prints CPU ms a text of the hub's step and of its PostgreSQL, over real messages that come when so many are stored.
+
+    They come in pages of 500, the last 100 of them one by one; each is measured in four parts, and the median is printed beside
+    the least: others may be at work on the machine.
+    """
+    from matters_stored import stored
+
+    draw = random.Random(3)
+    real = [(message.title, message.body) for message in messages]
+    draw.shuffle(real)
+    windows = [real[at : at + _WINDOW] for at in range(0, _PARTS * _WINDOW, _WINDOW)]
+    single = real[_PARTS * _WINDOW :][:100]
+    others = [*real[_PARTS * _WINDOW + len(single) :], *more]
+    mixed = ((title, body) for _, title, body in islice(_endless(messages), len(messages), None))
+    print(f"{len(others)} real texts are stored first, then such as are put together from their clauses")
+    print(
+        f"{'stored':>8} {'at once':>8} {'this process':>13} {'PostgreSQL':>11} {'CPU ms a text':>14} {'least':>6}"
+    )
+    for size in sorted(sizes):
+        with stored() as hub:
+            fill = [*others[:size], *islice(mixed, max(0, size - len(others)))]
+            draw.shuffle(fill)
+            hub.add(fill, at_once=_WINDOW)
+            hub.group()
+            costs = [hub.measured(window, at_once=_WINDOW) for window in windows]
+            singles = [[hub.measured([one], at_once=1) for one in single]]
+            for measured in (costs, *singles):
+                client = median(one.client_ms for one in measured)
+                # The server's clock ticks in hundredths of a second: single texts are summed up.
+                server = sum(one.postgres_ms for one in measured) / len(measured)
+                least = min(one.client_ms for one in measured) + server
+                at_once = measured[0].at_once
+                print(
+                    f"{size:>8} {at_once:>8} {client:>13.2f} {server:>11.2f} {client + server:>14.2f} {least:>6.2f}"
+                )
+            print(f"{'':>8} {hub.kept()}")
 
 
 def _endless(messages: Sequence[Message]) -> Iterator[tuple[str, str, str]]:

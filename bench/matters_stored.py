@@ -75,7 +75,9 @@ class Stored:
                     copy.write_row(_row(waiting[-1], self.stored, at, title, body))
             for start in range(0, len(waiting), at_once):
                 connection.execute(
-                    text("INSERT INTO evaluate_work (demand_ids, placed, not_before) VALUES (:ids, true, :now)"),
+                    text(
+                        "INSERT INTO evaluate_work (demand_ids, placed, not_before) VALUES (:ids, true, :now)"
+                    ),
                     {"ids": waiting[start : start + at_once], "now": NOW},
                 )
 
@@ -90,13 +92,28 @@ class Stored:
         """Adds these texts and counts the CPU that grouping them takes on both sides."""
         before = self.stored
         self.add(texts, at_once=at_once)
-        self.server.tidy("matters")
+        if len(texts) > 1:
+            self.server.tidy("matters")
         client, postgres = time.process_time(), self.server.cpu_s()
         self.group()
         spent = time.process_time() - client, self.server.cpu_s() - postgres
         return Cost(before, len(texts), at_once, *(1e3 * one / len(texts) for one in spent))
 
+    def kept(self) -> str:
+        """What the tables hold, in a line."""
+        with self.store.begin() as connection:
+            row = connection.execute(text(_KEPT)).one()
+        return "outcomes {}; {} bytes a text in all tables of matters, {} of the longest posting list".format(
+            *row
+        )
 
+
+_KEPT = """
+SELECT (SELECT jsonb_object_agg(outcome, n) FROM (SELECT decision ->> 'outcome' AS outcome, count(*) AS n FROM matter_text GROUP BY 1) o),
+    (SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relname LIKE 'matter%')
+        / (SELECT count(*) FROM matter_text),
+    (SELECT max(octet_length(entries)) FROM matter_posting)
+"""
 _COLUMNS = (
     "demand_id, demand_no, stream_id, source_no, raw_id, channel, instance, watch, nature, submitted_at, received_at, updated_at, "
     "demand_type, status, urgency, anonymity, title, text, reporter_key, reporter_type, business_class, chases_open_order, deleted, sealed"

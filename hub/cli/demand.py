@@ -171,6 +171,7 @@ def _tell(found: dict[str, Any], personal: dict[str, Any] | None) -> None:
             ("region", _region(found)),
             ("place 事发地点", _named(found, found["place_id"])),
             ("place may be", [_named(found, one) for one in found["place_candidates"] or ()]),
+            ("matter 同一诉求", _matter(found)),
             ("coordinates", point),
             ("service item", found["item_name"] or found["item_code"]),
             ("case", found["case_no"]),
@@ -225,6 +226,13 @@ def _category(found: dict[str, Any]) -> str | None:
 def _region(found: dict[str, Any]) -> str | None:
     code: str | None = found["region_code"]
     return f"{code} (by its place)" if code and found["region_by_place"] else code
+
+
+def _matter(found: dict[str, Any]) -> str | None:
+    from hub.cli import out
+
+    one = found["matter"]
+    return f"{one['matter_no']} ({out.plural(one['members'], 'demand')})" if one else None
 
 
 def _named(found: dict[str, Any], place_id: str | None) -> str | None:

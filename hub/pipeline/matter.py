@@ -15,12 +15,13 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hub.model.ids import new_ulid
+from hub.pipeline.matter_why import explained
 from hub.pipeline.routing import is_protected
 from hub.store import matter_index, matters, routes, work
 from hub.store.engine import Connection
 from hub.store.matter_index import ENTRY, QUARTER_DAYS, WEIGHT_UNIT, Key, State
 from hub.store.matters import Change, Put, Said
-from hub.text.matter import Decision, Member, Outcome, Thresholds, decide
+from hub.text.matter import Member, Outcome, Thresholds, decide
 from hub.text.matter_place import Place, places_apart
 from hub.text.matter_vector import Vector, WordCounts, WordModel, due_at, mentions, score, weigh
 from hub.text.matter_words import read_words
@@ -364,47 +365,3 @@ def _digest(one: Said, protected: bool) -> bytes:
     where = one.place_id or "", one.region_code or ""
     parts = (one.title, one.text, *where, "!" if protected else "", one.submitted_at.isoformat())
     return blake2b("\0".join(parts).encode(), digest_size=8).digest()
-
-
-def explained(decision: Decision, compared: Sequence[tuple[int, Member]]) -> dict[str, Any]:
-    """A decision as it is kept: all that it takes to show it, and with the frozen texts to make it again."""
-    numbers: dict[str, list[int]] = defaultdict(list)
-    for seq, member in compared:
-        numbers[member.matter_id].append(seq)
-    return {
-        "outcome": decision.outcome.value,
-        "matter": decision.matter_id,
-        "score": decision.score,
-        "nearness": decision.nearness.value,
-        "shared": list(decision.shared_words),
-        "nearest": [[one.demand_id, round(one.strength, 5)] for one in decision.nearest],
-        "compared": {matter_id: sorted(seqs) for matter_id, seqs in numbers.items()},
-        "thresholds": decision.thresholds,
-    }
-
-
-def replayed(connection: Connection, seq: int, thresholds: Thresholds) -> dict[str, Any]:
-    """The decision on a frozen text, made again from what was compared then; equal to what is kept as long as the thresholds are.
-
-    Args:
-        connection: Any.
-        seq: Number of the frozen text.
-        thresholds: Those of the version that the decision names.
-
-    Raises:
-        NotFound: There is no such text.
-        ValueError: It was not decided by likeness (the same record by another route, a text that hardly changed).
-    """
-    one = matter_index.kept(connection, seq)
-    if "compared" not in one.decision:
-        raise ValueError(f"text {seq} was not decided by likeness, but as {one.decision['outcome']}")
-    matter_of = {at: matter_id for matter_id, seqs in one.decision["compared"].items() for at in seqs}
-    compared = [
-        (at, Member(other.demand_id, matter_of[at], Vector.from_bytes(other.vector), other.place))
-        for at in sorted(matter_of)
-        for other in [matter_index.kept(connection, at)]
-    ]
-    decision = decide(
-        Vector.from_bytes(one.vector), one.place, [member for _, member in compared], thresholds
-    )
-    return explained(decision, compared)

@@ -29,8 +29,8 @@ _UNRESOLVED = "d.channel = 'unresolved_window'"
 _SUBJECTS = {
     "reporter": 'demand d WHERE d.reporter_key = s.key COLLATE "C"',
     "demand": 'demand d WHERE d.demand_id = s.key COLLATE "C"',
-    "matter": 'matter_member m JOIN demand d ON d.demand_id = m.demand_id WHERE m.matter_id = s.key COLLATE "C" '
-    "AND m.submitted_at >= s.since AND m.submitted_at < s.until",
+    "matter": "matter_member m CROSS JOIN LATERAL (SELECT * FROM demand WHERE demand_id = m.demand_id OFFSET 0) d "
+    'WHERE m.matter_id = s.key COLLATE "C" AND m.submitted_at >= s.since AND m.submitted_at < s.until',
     # A place's id has no bar in it.
     "place_category": "(SELECT strpos(s.key, '|') AS bar) k CROSS JOIN LATERAL "
     "(SELECT left(s.key, k.bar - 1) AS place, substr(s.key, k.bar + 1) AS category) c, demand d "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -99,3 +100,30 @@ def suggested(
         {"id": matter_id, "limit": limit},
     )
     return row_dicts(rows)
+
+
+def of_demand(connection: Connection, demand_id: str) -> dict[str, Any] | None:
+    """The matter of a demand: number, members and how it came into it; None where it is in none."""
+    return reasons(connection, [demand_id]).get(demand_id)
+
+
+def reasons(connection: Connection, demand_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Why each of these demands is in its matter, for what explains a warning.
+
+    Returns:
+        By demand id: ``matter_no``, ``members``, ``protected``, ``outcome`` (``join``, ``suggest``, ``new``, ``same_record``, ``kept``),
+        ``score``, ``shared`` (words that the demand and the nearest member both have; None of what is protected), ``nearest``
+        (numbers of the members that decided), ``place_id`` and ``thresholds``. A demand that is in no matter is absent.
+    """
+    rows = connection.execute(
+        text(
+            "SELECT x.demand_id, o.demand_no AS matter_no, m.members, m.protected, x.held, x.joined_by, t.place_id, "
+            "t.decision ->> 'outcome' AS outcome, CAST(t.decision ->> 'score' AS float8) AS score, "
+            "CASE WHEN NOT m.protected THEN t.decision -> 'shared' END AS shared, t.decision ->> 'thresholds' AS thresholds, "
+            "ARRAY(SELECT d.demand_no FROM jsonb_array_elements(t.decision -> 'nearest') n JOIN demand d ON d.demand_id = n ->> 0) "
+            "AS nearest FROM matter_member x JOIN matter m USING (matter_id) JOIN matter_text t ON t.seq = x.seq "
+            "LEFT JOIN demand o ON o.demand_id = m.master_id WHERE x.demand_id = ANY(:ids)"
+        ),
+        {"ids": list(demand_ids)},
+    )
+    return {row["demand_id"]: row for row in row_dicts(rows)}

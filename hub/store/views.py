@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from hub.errors import Code, NotFound
 from hub.store import categories, suggestions
+from hub.store.matter_views import of_demand
 from hub.store.places import named
 from hub.store.work import row_dicts
 
@@ -81,6 +82,7 @@ def demand(connection: Connection, number: str) -> dict[str, Any]:
     ``routes``: the same record by other routes; ``counts`` is true of the one that rules count. ``places``: name, kind and region of
     its place, or of those that its name may stand for, by id. ``category``: in the source's words; ``categorized``: as it was decided,
     None before it was judged. ``suggestions``: of a model beside the rules, which nobody confirmed.
+    ``matter``: as `hub.store.matter_views.reasons` tells it.
 
     Raises:
         NotFound: There is none of that number.
@@ -124,6 +126,7 @@ def demand(connection: Connection, number: str) -> dict[str, Any]:
         "suggestions": suggestions.of(connection, "demand", [found["demand_id"]]),
         "categorized": categories.shown(connection, found["demand_id"]),
         "routes": row_dicts(routes),
+        "matter": of_demand(connection, found["demand_id"]),
         "signals": row_dicts(signals),
         "orders": row_dicts(orders),
     }

@@ -65,6 +65,8 @@ class Thresholds:
         words: How many of a demand's heaviest features are looked up.
         postings: How many of the newest demands are looked at for each.
         candidates: How many demands are compared in full.
+
+    A change of any of them is a new version.
     """
 
     version: str = "2026.11.2"
@@ -79,6 +81,10 @@ class Thresholds:
     words: int = 16
     postings: int = 64
     candidates: int = 10
+
+
+THRESHOLDS = {one.version: one for one in (Thresholds(),)}
+"""Every version that decisions may name, so that each can be made again: one that was released stays."""
 
 
 class Near(NamedTuple):

@@ -57,6 +57,7 @@ def test_a_matter_is_listed_and_shows_its_demands_and_why_they_are_in_it(
         assert all(one in shown for one in numbers[:2])
         assert "joined by likeness" in shown
         assert "搅拌站" in shown
+        assert f"{first} (2 demands)" in desk.hub("demand", "show", number).out
     assert "No matter fits" in desk.hub("matter", "list", "--least", "9").out
 
 

@@ -14,6 +14,7 @@ from hub.clock import ManualClock
 from hub.errors import StoreError
 from hub.model.demand import Demand
 from hub.pipeline import evaluate, matter
+from hub.pipeline.matter_why import replayed
 from hub.seal import KeyRing
 from hub.store import matter_index, work
 from hub.store.engine import Store
@@ -122,7 +123,7 @@ def test_a_decision_made_again_from_what_is_kept_is_the_decision_that_was_made(c
     assert {row.decision["outcome"] for row in rows} == {"join", "suggest", "new"}
     with county.store.begin() as connection:
         for row in rows:
-            assert matter.replayed(connection, row.seq, Thresholds()) == row.decision
+            assert replayed(connection, row.seq) == row.decision
 
 
 def test_a_text_weighed_again_by_its_frozen_model_gives_its_frozen_vector(county: County) -> None:
