@@ -204,6 +204,7 @@ class Judge(ABC):
         raised = [warnings.raise_level(self.connection, *risen) for risen in sorted(self.risen)]
         # The audit log's lock comes after every row's, as in the other steps: nobody waits in a circle.
         for warning in filter(None, raised):
+            observed_work.push(self.connection, "warning", [warning.warning_id], self.now)
             write_audit(
                 self.connection,
                 self.deps.chain.salted_digest,

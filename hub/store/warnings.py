@@ -6,13 +6,13 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, case, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from hub.errors import Code, NotFound
 from hub.model.codes import Level, WarningState
 from hub.model.warning import WarningView
-from hub.store.tables import warning
+from hub.store.tables import signal, warning
 
 
 def issue(connection: Connection, issued: WarningView) -> WarningView:
@@ -50,7 +50,14 @@ def find(connection: Connection, warning_no: str) -> WarningView:
 
 
 def raise_level(connection: Connection, signal_id: str, level: Level) -> WarningView | None:
-    """Lifts the level of a signal's standing warning; the warning when it rose, else None."""
+    """Lifts the level of a signal's standing warning; the warning when it rose, else None.
+
+    What was told as a reminder, and rests on no demand, has no order yet: it waits for dispatch again, as the card that it is now.
+    """
+    was_told = and_(
+        warning.c.level == Level.NOTICE,
+        exists().where(signal.c.signal_id == signal_id, func.cardinality(signal.c.demand_ids) == 0),
+    )
     row = connection.execute(
         warning.update()
         .where(
@@ -58,7 +65,7 @@ def raise_level(connection: Connection, signal_id: str, level: Level) -> Warning
             warning.c.level < level,
             warning.c.state == WarningState.ISSUED,
         )
-        .values(level=level)
+        .values(level=level, dispatched_at=case((was_told, None), else_=warning.c.dispatched_at))
         .returning(*warning.columns)
     ).one_or_none()
     return _view(row) if row is not None else None
