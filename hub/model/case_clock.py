@@ -276,7 +276,7 @@ def _limit(
         else None
     )
     if term is not None and reckoned is not None and (told is None or told <= reckoned[0]):
-        return Limit(reckoned[0], f"{name}时限{term_words(term)}", term, False, reckoned[1])
+        return Limit(reckoned[0], f"{name}时限（{term_words(term)}）", term, False, reckoned[1])
     if told is None:
         return None
     # A later deadline than ours may be an extension that we are not told of: nobody is warned for what was granted.
