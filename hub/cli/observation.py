@@ -186,6 +186,7 @@ def _shower(name: str, kind: _Kind) -> Any:
     ) -> None:
         door = door_of(ctx)
         stated = purpose_of(reveal, purpose)
+        from hub.cli.case_clock import clock_told
         from hub.cli.reveal import log_first
         from hub.model.said import OBSERVATIONS
         from hub.pipeline.observing import unseal
@@ -195,14 +196,19 @@ def _shower(name: str, kind: _Kind) -> Any:
             with hub.store.begin() as connection:
                 found, sealed = observed.found(connection, kind.kind, number)
                 found["changes"] = observed.former(connection, kind.kind, found["id"])
+                clock = clock_told(hub, connection, found, hub.clock.now()) if name == "case" else None
             whole: dict[str, Any] | None = None
             if stated is not None:
                 log_first(hub, f"{kind.kind}.reveal", f"{kind.kind} {found['id']}", stated)
                 opened = unseal(hub.sealer, OBSERVATIONS[kind.kind], sealed, found["id"])
                 whole = opened.model_dump(mode="json", exclude_defaults=True)
         door.answer(
-            {kind.kind: found, **({"personal": whole} if whole is not None else {})},
-            lambda: _tell(kind, found, whole),
+            {
+                kind.kind: found,
+                **({"clock": clock} if clock is not None else {}),
+                **({"personal": whole} if whole is not None else {}),
+            },
+            lambda: _tell(kind, found, whole, clock),
         )
 
     show.__doc__ = f"Show one {name} as it stands; persons and what was written in full only with --reveal."
@@ -214,8 +220,14 @@ def _short(kind: _Kind, column: str, value: object) -> object:
     return words.short(kind.codes[column], value) if column in kind.codes and value is not None else value
 
 
-def _tell(kind: _Kind, found: Mapping[str, Any], whole: Mapping[str, Any] | None) -> None:
+def _tell(
+    kind: _Kind,
+    found: Mapping[str, Any],
+    whole: Mapping[str, Any] | None,
+    clock: Mapping[str, Any] | None,
+) -> None:
     from hub.cli import out
+    from hub.cli.case_clock import tell_clock
 
     out.fields(
         [("id", found["id"])]
@@ -235,6 +247,9 @@ def _tell(kind: _Kind, found: Mapping[str, Any], whole: Mapping[str, Any] | None
                 f"{name.rstrip('s').replace('_', ' ')}: "
                 + ", ".join(f"{key.replace('_', ' ')} {_told(value)}" for key, value in one.items())
             )
+    if clock is not None:
+        tell_clock(clock)
+        out.say()
     if whole is None:
         out.say(
             "Persons and words in full are sealed: --reveal --purpose 'why' shows them, and that is written down."
