@@ -319,6 +319,8 @@ def test_an_application_without_decision_is_yellow_after_three_working_days_and_
         {"corrections": (Correction(no="1", asked_at=at(11, 19)),), "state": CaseState.CORRECTING},
         {"state": CaseState.HANDLING},  # accepted, the source does not say when
         {"steps": (CaseStep(no="1", ended_at=at(11, 17)),)},  # a log of steps that never tells an acceptance
+        {"state": CaseState.FINISHED, "finished_at": at(12, 1), "result": CaseResult.GRANTED},
+        {"state": CaseState.CORRECTING},  # sent back, the source does not say when
         {"state": CaseState.DRAFT},
     ],
 )
@@ -334,6 +336,20 @@ def test_what_was_brought_begins_the_term_anew() -> None:
     )
     assert judged(Undecided(), at(11, 19, 17), [thing("case", told)])[0] == []
     assert judged(Undecided(), at(11, 19, 18), [thing("case", told)])[0]
+
+
+def test_a_late_refusal_is_a_late_decision() -> None:
+    told = case(
+        applied_at=at(11, 2), result=CaseResult.NOT_ACCEPTED, finished_at=at(11, 20), state=CaseState.REFUSED
+    )
+    assert [one.level for one in judged(Undecided(), at(12, 24), [thing("case", told)])[0]] == [Level.GRAVE]
+
+
+def test_a_case_in_hand_that_is_held_against_its_last_step_is_not_about_to_be_late_for_ever() -> None:
+    params = CaseDeadlineParams(overdue_by=OverdueBy.LAST_EVENT)
+    told = {"steps": (CaseStep(no="1", ended_at=at(11, 17)),)}
+    assert card(at(11, 23, 10), params, **told) == NOTICE
+    assert card(at(12, 24), params, **told) is None
 
 
 def test_a_late_acceptance_stays_a_breach() -> None:

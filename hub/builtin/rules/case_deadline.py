@@ -169,7 +169,7 @@ class CaseDeadline(CaseRule):
         if reached > cards.yellow and (in_hand or profile.yellow >= 0):
             return Level.SERIOUS, cards.yellow
         warns = in_hand and not clock.standing_still and cards.notice is not None
-        if warns and cards.notice is not None and cards.notice <= clock.now:
+        if warns and cards.notice is not None and cards.notice <= clock.now <= cards.yellow:
             return Level.NOTICE, cards.notice
         return None
 

@@ -20,14 +20,15 @@ from hub.builtin.rules.observing import (
 )
 from hub.model.calendar import Due, WorkCalendar, working_days_due
 from hub.model.case import Case
-from hub.model.case_clock import ENDED, clock_of, end_of, instant_due, usable
+from hub.model.case_clock import clock_of, end_of, instant_due, usable
 from hub.model.case_nodes import NodeTime, node_times
-from hub.model.codes import CaseState, Level, Stage, TermUnit
+from hub.model.codes import CaseResult, CaseState, Level, Stage, TermUnit
 from hub.model.office_time import LONGEST, after_office_time, next_office_moment
 from hub.model.warning import SignalDraft
 from hub.sdk.rules import History, Recheck, RuleParams, Seen
 
 _UNDECIDED = frozenset((CaseState.APPLIED, CaseState.CORRECTED, CaseState.ACCEPTING))
+_REFUSED = frozenset((CaseState.REFUSED, CaseState.RETURNED))
 
 
 class NodeTimeout(CaseRule):
@@ -150,10 +151,11 @@ def _waits(case: Case) -> Iterator[tuple[datetime, datetime | None]]:
     since, accepted_at = usable(case.applied_at), usable(case.accepted_at)
     if since is None or case.state is CaseState.DRAFT:
         return
-    known = accepted_at is not None or case.state in _UNDECIDED or (case.state is None and not case.steps)
-    if not known and case.state not in ENDED:
+    refused = case.result is CaseResult.NOT_ACCEPTED or case.state in _REFUSED
+    decided = accepted_at or (end_of(case) if refused else None)
+    waits = case.state in _UNDECIDED or (case.state is None and not case.steps and case.finished_at is None)
+    if decided is None and not waits:
         return
-    decided = accepted_at or end_of(case)
     for one in sorted(case.corrections, key=lambda one: (usable(one.asked_at) or since, one.no)):
         asked, brought = usable(one.asked_at), usable(one.brought_at)
         if asked is None or asked < since or (decided is not None and asked > decided):
