@@ -126,7 +126,8 @@ class DemandFacts(BaseModel):
     ``title`` and ``text`` have every phone number, ID number, name and the like masked; ``text`` is the content alone.
     ``reporter_key`` is a keyed digest: equal for the same person across channels, None for nobody known. ``place_id`` is the place of
     the county's gazetteer (or the code of a village) that it is about, None where the words do not tell which. ``matter_id`` is the
-    matter (同一诉求) that it was put into, None for what was deleted or void when it came.
+    matter (同一诉求) that it was put into, None for what was deleted or void when it came; ``matter_members``
+    says how many demands the matter has by now, None where that is not known.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -152,6 +153,7 @@ class DemandFacts(BaseModel):
     region_code: str | None = None
     place_id: str | None = None
     matter_id: str | None = None
+    matter_members: int | None = None
     item_code: str | None = None
     item_name: str | None = None
     case_no: str | None = None

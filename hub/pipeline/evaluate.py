@@ -17,7 +17,7 @@ from hub.pipeline import evaluate_observed, matter, place, related, weeks
 from hub.pipeline.deps import PipelineDeps, logged
 from hub.pipeline.judging import MINUTE, Judge, RulesChanged, Tally, judging, spans, touched
 from hub.sdk.rules import AffectedKey, WarningRule
-from hub.store import config, landing, persons, reach, rollups, routes, signals, work
+from hub.store import cells, config, landing, persons, reach, rollups, routes, signals, work
 from hub.store.engine import Connection
 from hub.store.history import facts_of, former_facts
 from hub.store.work import EvaluateWork
@@ -115,6 +115,7 @@ class _DemandJudge(Judge):
             reach.note(self.connection, self.now, judging(installed, settings))
         rules = self.rules(installed if wanted is None else wanted, settings)
         demands = facts_of(self.connection, demand_ids, live_only=False)
+        cells.keep(self.connection, demands)
         affected = self._affected(rules, demands, former_facts(self.connection, demands))
         self.lock(affected, settings, product(installed, chain.from_iterable(known.owners.items())))
         persons.move_signals(self.connection, known.owners)

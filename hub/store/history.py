@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ from hub.model.demand import DemandFacts
 from hub.sdk.rules import FormerState, Outline, Seen
 from hub.sdk.weekly import SERIES, SeriesVerdict
 from hub.store import categories, rollups, seen, series_history, weeks
-from hub.store.engine import driver, explain
+from hub.store.engine import driver, explain, text_array
 
 AnswerT = TypeVar("AnswerT")
 
@@ -31,10 +31,8 @@ _SUBJECTS = {
     "demand": 'demand d WHERE d.demand_id = s.key COLLATE "C"',
     "matter": "matter_member m CROSS JOIN LATERAL (SELECT * FROM demand WHERE demand_id = m.demand_id OFFSET 0) d "
     'WHERE m.matter_id = s.key COLLATE "C" AND m.submitted_at >= s.since AND m.submitted_at < s.until',
-    # A place's id has no bar in it.
-    "place_category": "(SELECT strpos(s.key, '|') AS bar) k CROSS JOIN LATERAL "
-    "(SELECT left(s.key, k.bar - 1) AS place, substr(s.key, k.bar + 1) AS category) c, demand d "
-    f'WHERE d.place_id = c.place COLLATE "C" AND {categories.SEEN.removesuffix(" AS category")} = c.category',
+    "place_category": "demand_cell g CROSS JOIN LATERAL (SELECT * FROM demand WHERE demand_id = g.demand_id OFFSET 0) d "
+    'WHERE g.cell = s.key COLLATE "C" AND g.submitted_at >= s.since AND g.submitted_at < s.until',
     "unresolved_item": f"demand d WHERE coalesce(d.item_code, d.item_name) = s.key AND {_UNRESOLVED}",
     "unresolved_organisation": f"demand d WHERE d.target_org = s.key AND {_UNRESOLVED}",
 }
@@ -43,7 +41,10 @@ Spans = Mapping[str, tuple[datetime, datetime]]
 FACT_COLUMNS = tuple(name for name in DemandFacts.model_fields)
 # A question for each row rather than a join: one look into the index, whatever the planner thinks of the number of rows.
 _MATTER = "(SELECT m.matter_id FROM matter_member m WHERE m.demand_id = d.demand_id)"
-_SEEN = {"category": categories.SEEN, "matter_id": _MATTER}
+_MEMBERS = (
+    "(SELECT t.members FROM matter_member m JOIN matter t USING (matter_id) WHERE m.demand_id = d.demand_id)"
+)
+_SEEN = {"category": categories.SEEN, "matter_id": _MATTER, "matter_members": _MEMBERS}
 _FACTS = ", ".join(_SEEN.get(name, f"d.{name}") for name in FACT_COLUMNS)
 _OUTLINE = ", ".join(_SEEN.get(name, f"d.{name}") for name in Outline._fields)
 _LIVE = "NOT d.deleted AND d.status <> 'void'"
@@ -152,7 +153,7 @@ class StoreHistory:
 
     def former_states(self, demand_ids: Sequence[str]) -> dict[str, list[FormerState]]:
         found: dict[str, list[FormerState]] = {}
-        for demand_id, status, until in self._answer(_FORMER_STATES, (list(demand_ids),)):
+        for demand_id, status, until in self._answer(_FORMER_STATES, (text_array(demand_ids),)):
             found.setdefault(demand_id, []).append(FormerState(status, until))
         return found
 
@@ -242,10 +243,22 @@ def _asked(spans: Spans) -> tuple[str, tuple[Any, ...]]:
     if len(different := set(spans.values())) == 1:
         since, until = different.pop()
         source = "(SELECT key, %s::timestamptz AS since, %s::timestamptz AS until FROM unnest(%s::text[]) AS k (key)) s"
-        return source, (since, until, list(spans))
-    froms, tos = [span[0] for span in spans.values()], [span[1] for span in spans.values()]
-    source = "unnest(%s::text[], %s::timestamptz[], %s::timestamptz[]) AS s (key, since, until)"
-    return source, (list(spans), froms, tos)
+        return source, (since, until, text_array(list(spans)))
+    # Moments go as whole microseconds in one text: writing a time for each key as the driver does cost as much as its look-up.
+    froms, tos = _microseconds(spans, 0), _microseconds(spans, 1)
+    source = (
+        "(SELECT key, 'epoch'::timestamptz + since * interval '1 microsecond' AS since, "
+        "'epoch'::timestamptz + until * interval '1 microsecond' AS until "
+        "FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS k (key, since, until)) s"
+    )
+    return source, (text_array(list(spans)), froms, tos)
+
+
+def _microseconds(spans: Spans, end: int) -> str:
+    return "{" + ",".join([str((span[end] - _EPOCH) // _MICROSECOND) for span in spans.values()]) + "}"
+
+
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 def limit_statements(connection: Connection, seconds: float | None) -> None:
@@ -331,7 +344,7 @@ def former_facts(connection: Connection, now: Sequence[DemandFacts]) -> list[Dem
     )
     for demand_id, matter_id in left:
         if matter_id != by_id[demand_id].matter_id:
-            found[by_id[demand_id].model_copy(update={"matter_id": matter_id})] = None
+            found[by_id[demand_id].model_copy(update={"matter_id": matter_id, "matter_members": None})] = None
     return list(found)
 
 

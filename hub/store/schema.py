@@ -10,6 +10,7 @@ def whole_schema() -> MetaData:
     from hub.store import (
         categories,
         category_models,
+        cells,
         matter_tables,
         observed,
         observed_work,
@@ -26,6 +27,7 @@ def whole_schema() -> MetaData:
     for brings in (
         categories.category_work,
         category_models.category_model,
+        cells.demand_cell,
         matter_tables.matter,
         suggestions.suggestion,
         observed.service_case,

@@ -266,8 +266,7 @@ demand = Table(
         "phone_key",
         postgresql_where=text("phone_key IS NOT NULL AND phone_key IS DISTINCT FROM reporter_key"),
     ),
-    # Where the rules look for one trouble at one place, and for what a window could not do.
-    Index("demand_place_idx", "place_id", "submitted_at", postgresql_where=text("place_id IS NOT NULL")),
+    # Where the rules look for what a window could not do: some hundred a year.
     Index(
         "demand_unresolved_item_idx",
         text("coalesce(item_code, item_name)"),

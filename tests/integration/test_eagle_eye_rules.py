@@ -90,7 +90,9 @@ def test_a_case_has_one_open_warning_whose_card_rises_with_its_limit(
         _set(clock, moment)
         whole_way(county)
         warnings = county.rows("SELECT rule_id, level FROM warning WHERE state = 'issued'")
-        seen.append((warnings, county.signal(rule="E01").labels[0], county.value("SELECT count(*) FROM orders")))
+        seen.append(
+            (warnings, county.signal(rule="E01").labels[0], county.value("SELECT count(*) FROM orders"))
+        )
     assert seen == [
         ([("E01", Level.NOTICE)], "E01 即将超期", 0),  # a reminder is told and orders nothing
         ([("E01", Level.SERIOUS)], "E02 超期黄牌", 1),

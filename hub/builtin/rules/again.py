@@ -9,12 +9,12 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from hub.builtin.rules.groups import MATTER, matter_key
+from hub.builtin.rules.groups import DEMAND, MATTER, shared_matter_key
 from hub.builtin.rules.windows import Span, people
 from hub.model.codes import DemandStatus, DemandType, Level
 from hub.model.demand import DemandFacts
 from hub.model.warning import SignalDraft
-from hub.sdk.rules import MOMENT, AffectedKey, FormerState, History, Outline, RuleParams, WarningRule
+from hub.sdk.rules import EVER, MOMENT, AffectedKey, FormerState, History, Outline, RuleParams, WarningRule
 
 _ENDED = frozenset({DemandStatus.ANSWERED, DemandStatus.CLOSED})
 # Who asks again or praises again tells of no trouble that has come back.
@@ -28,7 +28,7 @@ class ComesBackParams(RuleParams):
         reopened_days: A demand on a matter within so many days after one was closed is a signal.
         cycles: So many times closed and then heard of again are one, however long after …
         cycle_days: … within so many days.
-        handled_again: A demand on the matter was sent back into handling so many times (重办).
+        handled_again: A demand that was closed and taken up again (重办) so many times is a signal by itself.
     """
 
     reopened_days: int = Field(default=90, ge=1, le=366)
@@ -65,8 +65,8 @@ class _Return:
 class ComesBack(WarningRule):
     """反复出现: a matter that was closed as done and is heard of again.
 
-    Three forms: heard of within ninety days after one of its demands was closed; closed and heard of again twice within a
-    year; one of its demands handled again twice. A demand was closed when the hub learned of it; one that came in closed, when it
+    Two forms of a matter: heard of within ninety days after one of its demands was closed; closed and heard of again twice
+    within a year. One of a demand by itself: taken up again twice after it was closed (重办). A demand was closed when the hub learned of it; one that came in closed, when it
     was received. Consultations, suggestions and praise tell of no trouble that has come back.
 
     Source: domain.md §4.2 W04 (19 % of repeats at one address, half of them 假性整改); R30.
@@ -80,18 +80,39 @@ class ComesBack(WarningRule):
     params: ComesBackParams
 
     def keys(self, demand: DemandFacts) -> Iterable[str]:
-        key = matter_key(demand)
-        if key is None or demand.chases_open_order or demand.demand_type in _NO_TROUBLE:
+        if demand.chases_open_order or demand.demand_type in _NO_TROUBLE:
             return ()
-        return (key,)
+        matter, own = shared_matter_key(demand), f"{DEMAND}{demand.demand_id}"
+        return (own,) if matter is None else (own, matter)
 
     def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft]:
+        yield from self._returned(
+            [one.key.removeprefix(MATTER) for one in keys if one.key.startswith(MATTER)], history
+        )
+        yield from self._handled_again(
+            [one.key.removeprefix(DEMAND) for one in keys if one.key.startswith(DEMAND)], history
+        )
+
+    def _handled_again(self, demand_ids: Sequence[str], history: History) -> Iterator[SignalDraft]:
+        least = self.params.handled_again
+        # Most demands have one state, and leave none behind.
+        states = {
+            demand_id: former
+            for demand_id, former in history.former_states(demand_ids).items()
+            if len(former) >= 2 * least
+        }
+        for demands in history.outlines("demand", dict.fromkeys(states, EVER)).values():
+            for life in [_life(one, states[one.demand_id]) for one in demands if _is_trouble(one)]:
+                if life.handled_again >= least:
+                    yield self._handled(life)
+
+    def _returned(self, matters: Sequence[str], history: History) -> Iterator[SignalDraft]:
         # A matter is read whole, for what was closed long ago may have closed late: it has few demands, whatever is stored.
-        read = history.outlines("matter", {one.key.removeprefix(MATTER): self.scope(one) for one in keys})
+        read = history.outlines("matter", dict.fromkeys(matters, EVER))
         troubles = {
             matter: counted
             for matter, demands in read.items()
-            if (counted := [one for one in demands if _is_trouble(one)])
+            if len(counted := [one for one in demands if _is_trouble(one)]) > 1
         }
         ids = [one.demand_id for demands in troubles.values() for one in demands]
         states = history.former_states(ids) if ids else {}
@@ -105,8 +126,6 @@ class ComesBack(WarningRule):
         cycles: list[tuple[_Life, _Life]] = []
         ends = sorted((end, place) for place, life in enumerate(lives) for end in life.ended)
         for place, life in enumerate(lives):
-            if life.handled_again >= self.params.handled_again:
-                yield _Return((life,), "handled_again")
             said = life.demand.submitted_at
             since = lives[place - 1].demand.submitted_at if place else None
             before = [(end, other) for end, other in ends if end <= said and other != place]
@@ -115,29 +134,22 @@ class ComesBack(WarningRule):
             end, other = before[-1]
             closed = lives[other]
             if said < end + reopened:
-                yield _Return((closed, life), "reopened")
+                yield _Return((closed, life), _REOPENED)
             # Two that are heard of after one closing are one cycle.
             if since is None or end > since:
                 cycles.append((closed, life))
             recent = [one for one in cycles if one[1].demand.submitted_at > said - year]
             if cycles and cycles[-1][1] is life and len(recent) >= self.params.cycles:
-                yield _Return(tuple(one for pair in recent for one in pair), "cycles")
+                yield _Return(tuple(one for pair in recent for one in pair), _CYCLES)
 
     def _draft(self, key: str, returns: Sequence[_Return]) -> SignalDraft:
         lives = {life.demand.demand_id: life for one in returns for life in one.lives}
         named = sorted((life.demand for life in lives.values()), key=lambda d: (d.submitted_at, d.demand_id))
         forms = {one.form for one in returns}
-        again = max(life.handled_again for life in lives.values())
-        times = len({one.lives[-1].demand.demand_id for one in returns if one.form != "handled_again"})
-        value, threshold, metric = (
-            (float(times), 1.0, "办结后再次反映次数")
-            if times
-            else (float(again), float(self.params.handled_again), "重办次数")
-        )
+        times = len({one.lives[-1].demand.demand_id for one in returns})
         said = {
-            "reopened": f"办结后{self.params.reopened_days}日内再次反映",
-            "cycles": f"{self.params.cycle_days}日内{self.params.cycles}次以上办结后复发",
-            "handled_again": f"重办{again}次",
+            _REOPENED: f"办结后{self.params.reopened_days}日内再次反映",
+            _CYCLES: f"{self.params.cycle_days}日内{self.params.cycles}次以上办结后复发",
         }
         told = "；".join(text for form, text in said.items() if form in forms)
         return SignalDraft(
@@ -145,14 +157,33 @@ class ComesBack(WarningRule):
             level=Level.SERIOUS,
             window_from=named[0].submitted_at,
             window_to=named[-1].submitted_at + MOMENT,
-            metric=metric,
-            value=value,
-            threshold=threshold,
+            metric="办结后再次反映次数",
+            value=float(times),
+            threshold=1.0,
             demand_ids=tuple(one.demand_id for one in named),
             reporters=people(named).callers,
             summary=f"同一诉求反复出现：{told}，共涉及诉求{len(named)}件。",
-            labels=("办结后复发",) if times else ("重办",),
+            labels=("办结后复发",),
         )
+
+    def _handled(self, life: _Life) -> SignalDraft:
+        one, times = life.demand, life.handled_again
+        return SignalDraft(
+            key=f"{DEMAND}{one.demand_id}",
+            level=Level.SERIOUS,
+            window_from=one.submitted_at,
+            window_to=one.submitted_at + MOMENT,
+            metric="重办次数",
+            value=float(times),
+            threshold=float(self.params.handled_again),
+            demand_ids=(one.demand_id,),
+            reporters=0 if one.reporter_key is None else 1,
+            summary=f"同一诉求反复出现：办结后重办{times}次（达到{self.params.handled_again}次即提示）。",
+            labels=("重办",),
+        )
+
+
+_REOPENED, _CYCLES = "reopened", "cycles"
 
 
 def _is_trouble(one: Outline) -> bool:

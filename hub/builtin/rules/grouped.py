@@ -11,8 +11,16 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from hub.builtin.rules.groups import CELL, MATTER, by_subject, cell_key, matter_key, own_key
-from hub.builtin.rules.spring_festival import before_spring_festival
+from hub.builtin.rules.groups import (
+    CELL,
+    MATTER,
+    by_subject,
+    cell_key,
+    matter_key,
+    own_key,
+    shared_matter_key,
+)
+from hub.builtin.rules.spring_festival import before_spring_festival, touches_season
 from hub.builtin.rules.windows import (
     Episode,
     Judge,
@@ -22,6 +30,8 @@ from hub.builtin.rules.windows import (
     Window,
     counted,
     each,
+    is_new,
+    may_be_many,
     people,
     whole_episodes,
 )
@@ -52,7 +62,9 @@ class _Grouped(WarningRule):
     def keys(self, demand: DemandFacts) -> Iterable[str]:
         if demand.chases_open_order or demand.demand_type is DemandType.PRAISE:
             return ()
-        return [key for key in (matter_key(demand), cell_key(demand)) if key is not None]
+        # Alone on its matter it is a group only if it speaks for others.
+        matter = matter_key(demand) if demand.declared_group_size else shared_matter_key(demand)
+        return [key for key in (matter, cell_key(demand)) if key is not None]
 
     def related(self, keys: Sequence[AffectedKey], history: History) -> Iterable[AffectedKey]:
         # A matter that begins or ceases to speak silences the cells of its members, or lets them speak.
@@ -81,10 +93,9 @@ class _Grouped(WarningRule):
     @abstractmethod
     def _reach(self) -> Reach: ...
 
-    @property
     @abstractmethod
-    def _least(self) -> int:
-        """Fewer heads than that in a key's scope are no group."""
+    def _least(self, span: Span) -> int:
+        """Fewer heads than that in this span are no group."""
 
     @abstractmethod
     def _judge(self, history: History) -> Judge: ...
@@ -97,9 +108,12 @@ class _Grouped(WarningRule):
         for subject, pairs in by_subject(scopes).items():
             names = {known: key for key, known in pairs}
             mine = {known: scopes[key] for key, known in pairs}
-            heads = history.heads(subject, {known: self._reach.about(span) for known, span in mine.items()})
-            mine = {known: span for known, span in mine.items() if heads.get(known, 0) >= self._least}
-            episodes = whole_episodes(history, subject, mine, self._reach, self._judge(history))
+            around = self._reach.around(mine)
+            heads = history.heads(subject, around)
+            mine = {known: mine[known] for known, many in heads.items() if many >= self._least(around[known])}
+            episodes = whole_episodes(
+                history, subject, mine, self._reach, self._judge(history), counts=_is_trouble
+            )
             found.update({names[known]: several for known, several in episodes.items()})
         return found
 
@@ -111,6 +125,10 @@ class _Grouped(WarningRule):
                 since, until = scopes.get(str(key), (one.begins, one.ends))
                 scopes[str(key)] = min(since, one.begins), max(until, one.ends + MOMENT)
         return self._episodes(scopes, history) if scopes else {}
+
+
+def _is_trouble(one: Outline) -> bool:
+    return is_new(one) and one.demand_type != DemandType.PRAISE
 
 
 def _speaks(cell: Episode, told: Mapping[str, Sequence[Episode]]) -> bool:
@@ -169,14 +187,18 @@ class SuddenGroup(_Grouped):
     def _reach(self) -> Reach:
         return Reach(timedelta(hours=self.params.window_hours))
 
-    @property
-    def _least(self) -> int:
-        return self.params.wage_heads
+    def _least(self, span: Span) -> int:
+        in_season = touches_season(*span, self.params.wage_days)
+        return self.params.wage_heads if in_season else self.params.heads
+
+    def _in_season(self, moment: datetime) -> bool:
+        return before_spring_festival(moment, self.params.wage_days)
 
     def _judge(self, history: History) -> Judge:
         return lambda read: self._windows(read, history)
 
     def _windows(self, read: Mapping[str, Sequence[Outline]], history: History) -> dict[str, list[Window]]:
+        read = {key: demands for key, demands in read.items() if may_be_many(demands)}
         found = {key: list(self._of_any(demands)) for key, demands in read.items()}
         season = {key: pairs for key, demands in read.items() if (pairs := list(self._of_season(demands)))}
         wages = _about_wages(read, season, history) if season else set()
@@ -200,7 +222,7 @@ class SuddenGroup(_Grouped):
         """Windows with enough people, but only if it is about wages."""
         for first, behind, who in self._counted(demands):
             enough = self.params.wage_heads <= who.heads < self.params.heads
-            if enough and before_spring_festival(demands[first].submitted_at, self.params.wage_days):
+            if enough and self._in_season(demands[first].submitted_at):
                 yield first, behind
 
     def _counted(self, demands: Sequence[Outline]) -> Iterator[tuple[int, int, People]]:
@@ -302,8 +324,7 @@ class LastingGroup(_Grouped):
         longest = timedelta(days=max(params.window_days, params.unresolved_days))
         return Reach(longest, before=timedelta(weeks=params.baseline_weeks))
 
-    @property
-    def _least(self) -> int:
+    def _least(self, span: Span) -> int:
         return min(self.params.heads, self.params.unresolved)
 
     def _judge(self, history: History) -> Judge:

@@ -31,6 +31,11 @@ def cell_key(demand: DemandFacts | Outline) -> str | None:
     return f"{CELL}{place_category(demand.place_id, demand.category)}"
 
 
+def shared_matter_key(demand: DemandFacts) -> str | None:
+    """The key of its matter where others may be on it; None for the many demands whose matter is theirs alone."""
+    return None if demand.matter_members == 1 else matter_key(demand)
+
+
 def same_matter(one: Outline) -> tuple[str, ...]:
     """What this demand must share with another of the same person to be on the same matter; empty: with none."""
     item = one.item_code or one.item_name

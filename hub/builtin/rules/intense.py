@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from hub.builtin.rules.groups import MATTER, matter_key
+from hub.builtin.rules.groups import MATTER, shared_matter_key
 from hub.builtin.rules.spoken import INTEGRITY
 from hub.builtin.rules.windows import Span, people
 from hub.builtin.rules.words import ReadsWords
@@ -81,7 +81,7 @@ class Intense(ReadsWords):
     def keys(self, demand: DemandFacts) -> Iterable[str]:
         if demand.chases_open_order:
             return ()
-        matter = matter_key(demand)
+        matter = shared_matter_key(demand)
         own = (demand.demand_id,) if self._may(self._own(demand), demand) else ()
         return own if matter is None else (*own, matter)
 

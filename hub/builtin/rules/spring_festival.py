@@ -29,8 +29,15 @@ def spring_festival(year: int) -> date | None:
 
 def before_spring_festival(moment: datetime, days: int) -> bool:
     """Whether the county's date of that moment lies in the ``days`` days before 春节; False where no date is known."""
-    today = moment.astimezone(COUNTY_ZONE).date()
-    return any(
-        festival is not None and timedelta(0) < festival - today <= timedelta(days=days)
-        for festival in map(spring_festival, (today.year, today.year + 1))
-    )
+    return touches_season(moment, moment, days)
+
+
+def touches_season(since: datetime, until: datetime, days: int) -> bool:
+    """Whether any moment from ``since`` to ``until`` lies in the ``days`` days before a 春节."""
+    for year in range(since.year, until.year + 2):
+        festival = spring_festival(year)
+        if festival is not None:
+            end = datetime(festival.year, festival.month, festival.day, tzinfo=COUNTY_ZONE)
+            if since < end and end - timedelta(days=days) <= until:
+                return True
+    return False

@@ -58,6 +58,11 @@ Judge = Callable[[Mapping[str, Sequence[Outline]]], Mapping[str, Iterable[Window
 """For each key the windows among its demands that hold enough; all keys at once, so that what it asks of history is asked once."""
 
 
+def may_be_many(demands: Sequence[Outline]) -> bool:
+    """Whether more than one head can stand behind them: of most keys a batch brings the only demand."""
+    return len(demands) > 1 or any(one.declared_group_size for one in demands)
+
+
 def each(judge: Callable[[Sequence[Outline]], Iterable[Window]]) -> Judge:
     """A judge that looks at one key's demands alone."""
     return lambda read: {key: judge(demands) for key, demands in read.items()}
@@ -176,13 +181,24 @@ class Reach:
         """All windows whose verdict the affected demands may change."""
         return affected.since - self.window, affected.until + self.window + self.before
 
-    def about(self, scope: Span) -> Span:
-        """What holds a whole window of every episode that overlaps the scope: too little there, and there is none."""
-        return scope[0] - self.window, scope[1] + self.window
+    def around(self, scopes: Mapping[str, Span]) -> dict[str, Span]:
+        """Where the windows of an episode lie that reaches into the scope: too few demands there, and there is none."""
+        return {key: (since - self.window, until + self.window) for key, (since, until) in scopes.items()}
+
+
+def is_new(one: Outline) -> bool:
+    """Whether it is a demand of its own: urging an open order (催单) is none."""
+    return not one.chases_open_order
 
 
 def whole_episodes(
-    history: History, subject: str, scopes: Mapping[str, Span], reach: Reach, judge: Judge
+    history: History,
+    subject: str,
+    scopes: Mapping[str, Span],
+    reach: Reach,
+    judge: Judge,
+    *,
+    counts: Callable[[Outline], bool] = is_new,
 ) -> dict[str, list[Episode]]:
     """For each key every episode that overlaps its scope, whole, however far it reaches; keys without one are absent.
 
@@ -194,7 +210,7 @@ def whole_episodes(
     found: dict[str, list[Episode]] = {}
     while spans:
         read = {
-            key: [one for one in demands if not one.chases_open_order]
+            key: [one for one in demands if counts(one)]
             for key, demands in history.outlines(subject, spans).items()
         }
         again: dict[str, Span] = {}

@@ -15,7 +15,24 @@ branch_labels = None
 depends_on = None
 
 STATEMENTS = (
-    "CREATE INDEX demand_place_idx ON demand (place_id, submitted_at) WHERE place_id IS NOT NULL",
+    """
+    CREATE TABLE demand_cell (
+        demand_id TEXT COLLATE "C" NOT NULL,
+        cell TEXT COLLATE "C" NOT NULL,
+        submitted_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        CONSTRAINT demand_cell_pkey PRIMARY KEY (demand_id)
+    )
+    """,
+    """
+    COMMENT ON TABLE demand_cell IS 'place and category of each demand that has both, as one key: where the rules look for one trouble at one place'
+    """,
+    """
+    INSERT INTO demand_cell (demand_id, cell, submitted_at)
+    SELECT d.demand_id, d.place_id || '|' || coalesce(c.l2, d.category), d.submitted_at
+    FROM demand d LEFT JOIN demand_category c ON c.demand_id = d.demand_id
+    WHERE d.place_id IS NOT NULL AND coalesce(c.l2, d.category) <> ''
+    """,
+    "CREATE INDEX demand_cell_cell_idx ON demand_cell (cell, submitted_at)",
     """
     CREATE INDEX demand_unresolved_item_idx ON demand (coalesce(item_code, item_name), submitted_at)
     WHERE channel = 'unresolved_window'
@@ -30,5 +47,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for name in ("demand_place_idx", "demand_unresolved_item_idx", "demand_unresolved_org_idx"):
+    op.execute("DROP TABLE demand_cell")
+    for name in ("demand_unresolved_item_idx", "demand_unresolved_org_idx"):
         op.execute(f"DROP INDEX {name}")
