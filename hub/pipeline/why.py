@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hub.errors import Code, NotFound
+from hub.model.codes import DemandType
 from hub.model.demand import DemandFacts
 from hub.model.warning import SignalDraft, SignalView, WarningView
-from hub.pipeline import episodes
+from hub.pipeline import episodes, observed_shown
 from hub.pipeline.deps import PipelineDeps
 from hub.pipeline.judging import answer_of, ready_rule
+from hub.pipeline.routing import is_protected
 from hub.sdk.rules import AffectedKey
-from hub.store import signals, warnings
+from hub.store import places, signals, warnings
 from hub.store.config import RuleSetting
+from hub.store.engine import Connection
 from hub.store.history import facts_of
+from hub.text.shared import shared_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +30,18 @@ class Why:
     Attributes:
         warning: Issued for it, or None.
         demands: Its demands, the oldest first, masked; deleted and void ones included.
+        observed: What else it rests on, as `hub.pipeline.observed_shown` tells it.
+        shared_words: Words that most of its demands share, and how many of them each stands in.
+        places: Places and regions of its demands by name, and how many each has; the most first.
     """
 
     signal: SignalView
     rule_title: str
     warning: WarningView | None
     demands: tuple[DemandFacts, ...]
+    observed: tuple[dict[str, Any], ...] = ()
+    shared_words: tuple[tuple[str, int], ...] = ()
+    places: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +81,38 @@ def why(deps: PipelineDeps, number: str) -> Why:
                 code=Code.NOT_FOUND,
             ) from None
         entry = deps.plugins.rules.get(signal.rule_id)
-        demands = facts_of(connection, signal.demand_ids, live_only=False)
+        demands = sorted(
+            facts_of(connection, signal.demand_ids, live_only=False),
+            key=lambda one: (one.submitted_at, one.demand_id),
+        )
         return Why(
             signal,
             entry.cls.title if entry is not None else signal.rule_id,
             warnings.of_signal(connection, signal_id),
-            tuple(sorted(demands, key=lambda one: (one.submitted_at, one.demand_id))),
+            tuple(demands),
+            tuple(observed_shown.shown(connection, signal.observed)),
+            tuple(shared_words([(one.title, one.text) for one in demands if not _protected(one)])),
+            tuple(_places(connection, demands)),
         )
+
+
+def _protected(one: DemandFacts) -> bool:
+    return one.demand_type is DemandType.REPORT or is_protected(one.labels)
+
+
+def _places(connection: Connection, demands: Sequence[DemandFacts]) -> list[tuple[str, int]]:
+    """The place of each demand by name, or its region where no place is known."""
+    known = places.named(connection, sorted({one.place_id for one in demands if one.place_id is not None}))
+    regions = places.region_names(
+        connection, sorted({one.region_code for one in demands if one.region_code is not None})
+    )
+    counts: Counter[str] = Counter()
+    for one in demands:
+        if one.place_id in known:
+            counts[known[one.place_id]["name"]] += 1
+        elif one.region_code is not None:
+            counts[regions.get(one.region_code, one.region_code)] += 1
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def recompute(deps: PipelineDeps, signal_id: str) -> Recomputed:

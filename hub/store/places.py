@@ -383,6 +383,14 @@ def named(connection: Connection, place_ids: Sequence[str]) -> dict[str, dict[st
     }
 
 
+def region_names(connection: Connection, codes: Sequence[str]) -> dict[str, str]:
+    """Name of each of these regions, by code; those that the table does not have are absent."""
+    rows = connection.execute(
+        text("SELECT code, name FROM region WHERE code = ANY(:codes)"), {"codes": list(codes)}
+    )
+    return {row.code: row.name for row in rows}
+
+
 def listed(
     connection: Connection, *, region_code: str | None, kind: str | None, name: str | None, limit: int
 ) -> list[dict[str, Any]]:
