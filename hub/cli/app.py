@@ -55,6 +55,7 @@ COMMANDS: dict[str, Entry] = {
     "order": Entry("order", _LOOK, "Orders 交办单: list, show."),
     "ledger": Entry("ledger", _LOOK, "The ledger 未诉诉求登记台账: list, export, verify."),
     "report": Entry("report", _LOOK, "Lists of study 研判清单: top, season, risk, made."),
+    "audit": Entry("audit", _LOOK, "The monitoring log 监察日志: list, export, verify."),
     "quarantine": Entry("quarantine", _LOOK, "Quarantine 待核数据: list, show, replay, export."),
     "webhook": Entry("webhook", _LOOK, "Deliveries to departments: list, redeliver, test, enable."),
     "place": Entry("place", _OPERATE, "Places 事发地点 and regions 区划: list, regions, import, match."),

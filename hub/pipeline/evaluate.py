@@ -18,6 +18,7 @@ from hub.pipeline.deps import PipelineDeps, logged
 from hub.pipeline.judging import MINUTE, Judge, RulesChanged, Tally, judging, spans, touched
 from hub.sdk.rules import AffectedKey, WarningRule
 from hub.store import cells, config, landing, persons, reach, rollups, routes, signals, work
+from hub.store.chain import write_audit
 from hub.store.engine import Connection
 from hub.store.history import facts_of, former_facts
 from hub.store.work import EvaluateWork
@@ -62,7 +63,33 @@ def run(deps: PipelineDeps, *, max_batches: int | None = None) -> Report:
             total.add(done)
         batches += 1
     report = Report(step="evaluate", counts=total.counts, problems=tuple(total.problems.values()))
+    _write_down(deps, report)
     return logged(deps, report, started_at)
+
+
+def _write_down(deps: PipelineDeps, report: Report) -> None:
+    """A line of the audit log for a run that judged anything: by which rules, in which version, and what came of it (R42)."""
+    if not any(report.counts[name] for name in ("demands", "observed", "rechecked")):
+        return
+    now = deps.clock.now()
+    with deps.store.begin() as connection:
+        settings = config.rule_settings(connection, now)
+        detail: dict[str, object] = {name: count for name, count in report.counts.items() if count}
+        detail["rules"] = {
+            rule_id: f"{version}/{settings[rule_id].version if rule_id in settings else 0}"
+            for rule_id, version in judging(deps.plugins.rules, settings).items()
+        }
+        if report.problems:
+            detail["failed"] = sorted({problem.where for problem in report.problems})
+        write_audit(
+            connection,
+            deps.chain.salted_digest,
+            now,
+            actor=signals.SYSTEM,
+            action="rules.run",
+            subject="evaluate",
+            detail=detail,
+        )
 
 
 def _batch(deps: PipelineDeps) -> Tally | None:

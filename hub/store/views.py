@@ -379,3 +379,59 @@ _NUMBERED = (
     ),
     ("service_case", "case_id", "case_no"),
 )
+
+
+_AUDIT = "audit_id, at, actor, action, subject, purpose, detail"
+
+
+def audit_rows(
+    connection: Connection,
+    *,
+    action: str | None = None,
+    actor: str | None = None,
+    subject: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 20,
+) -> list[dict[str, Any]]:
+    """Lines of the audit log, the latest first; ``action`` is one, or what several begin with (``warning``)."""
+    rows = connection.execute(
+        text(
+            f"SELECT {_AUDIT} FROM audit_log WHERE (CAST(:action AS text) IS NULL OR action = :action "
+            "OR starts_with(action, :action || '.')) AND (CAST(:actor AS text) IS NULL OR actor = :actor) "
+            "AND (CAST(:subject AS text) IS NULL OR subject = :subject) "
+            "AND (CAST(:since AS timestamptz) IS NULL OR at >= :since) AND (CAST(:until AS timestamptz) IS NULL OR at < :until) "
+            "ORDER BY audit_id DESC LIMIT :limit"
+        ),
+        {
+            "action": action,
+            "actor": actor,
+            "subject": subject,
+            "since": since,
+            "until": until,
+            "limit": limit,
+        },
+    )
+    return row_dicts(rows)
+
+
+def whole_audit(
+    connection: Connection, *, since: datetime | None = None, until: datetime | None = None
+) -> Iterator[dict[str, Any]]:
+    """Every line of the audit log in the span, the oldest first, some thousands at a time."""
+    after = 0
+    while True:
+        rows = row_dicts(
+            connection.execute(
+                text(
+                    f"SELECT {_AUDIT} FROM audit_log WHERE audit_id > :after "
+                    "AND (CAST(:since AS timestamptz) IS NULL OR at >= :since) "
+                    "AND (CAST(:until AS timestamptz) IS NULL OR at < :until) ORDER BY audit_id LIMIT 5000"
+                ),
+                {"after": after, "since": since, "until": until},
+            )
+        )
+        if not rows:
+            return
+        yield from rows
+        after = rows[-1]["audit_id"]
