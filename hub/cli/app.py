@@ -37,7 +37,7 @@ COMMANDS: dict[str, Entry] = {
     "run": Entry("run", _RUN, "Runs of the pipeline's steps: list, show, once."),
     "channel": Entry("channel", _RUN, "Channels 渠道: list, check, run."),
     "demand": Entry("demand", _LOOK, "Demands 诉求: list, show, categorize, reevaluate."),
-    "category": Entry("category", _LOOK, "Categories 诉求领域分类: list, unmapped, waiting, match."),
+    "category": Entry("category", _LOOK, "Categories 诉求领域分类: list, unmapped, waiting, match, rejudge."),
     "matter": Entry(
         "matter",
         _LOOK,

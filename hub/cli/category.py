@@ -1,4 +1,4 @@
-"""`hub category list | unmapped | waiting | match`, and `hub demand categorize`: what demands are about."""
+"""`hub category list | unmapped | waiting | match | rejudge`, and `hub demand categorize`: what demands are about."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     group.command("unmapped")(unmapped)
     group.command("waiting")(waiting)
     group.command("match")(match)
+    group.command("rejudge")(rejudge)
     app.add_typer(
         group, name="category", help="Categories 诉求领域分类: the catalogue, and what waits for a person."
     )
@@ -146,6 +147,30 @@ def match(
     door.answer(document, tell)
     if decided.l2 is None:
         raise typer.Exit(1)
+
+
+def rejudge(
+    ctx: typer.Context,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="NAME", help="Who answers for it; default: your account's name."),
+    ] = None,
+) -> None:
+    """Judge the category of all that is stored again, but for what people decided; after an upgrade that brought other words."""
+    door = door_of(ctx)
+    from hub.cli import out
+    from hub.cli.reveal import actor
+    from hub.pipeline import category_models as step
+
+    with door.hub() as hub:
+        hub.renew_keys()
+        waiting = step.rejudge(hub.pipeline_deps, by or actor())
+    door.answer(
+        {"waiting": waiting},
+        lambda: out.say(
+            f"{waiting} stored demands have their category judged again: `hub run once --step evaluate`, or `hub serve`."
+        ),
+    )
 
 
 def categorize(

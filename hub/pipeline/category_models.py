@@ -184,6 +184,18 @@ def retire(deps: PipelineDeps, model_id: int, by: str) -> int | None:
     return waiting
 
 
+def rejudge(deps: PipelineDeps, by: str) -> int:
+    """Lets every stored demand that no person decided wait for its category again; how many.
+
+    For after an upgrade that brought another catalogue of the hub's own: a county's catalogue and model do it by themselves.
+    """
+    with deps.store.begin() as connection:
+        categories.alone(connection)
+        waiting = categories.all_wait(connection)
+        _audit(deps, connection, by, "category.rejudge", "every demand", waiting=waiting)
+    return waiting
+
+
 def _enough(
     rows: Sequence[tuple[str, str]], catalogue: Catalogue, folds: int, *, leave_out: bool
 ) -> tuple[list[tuple[str, str]], dict[str, int]]:

@@ -64,6 +64,21 @@ def test_a_category_or_demand_that_is_not_there_is_told(desk: Desk, numbers: lis
     assert desk.hub("demand", "categorize", numbers[0], "0301", "--by", " ").code == 2
 
 
+def test_all_but_what_people_decided_is_judged_again_when_a_clerk_says_so(
+    desk: Desk, numbers: list[str]
+) -> None:
+    desk.hub("demand", "categorize", numbers[1], "供电服务", "--by", "张")
+    desk.rows(
+        "UPDATE demand_category SET code = '0302', l1 = '公共服务', l2 = '供电服务', decided_version = 'catalogue hub 1'"
+    )
+    assert desk.hub("category", "rejudge", "--by", "张", "--json").document == {"waiting": 2}
+    assert "2 stored demands" in desk.hub("category", "rejudge").out
+    desk.hub("run", "once", "--step", "evaluate")
+    shown = [desk.hub("demand", "show", no, "--json").document["demand"]["categorized"] for no in numbers]
+    assert [one["l2"] for one in shown] == ["供水服务", "供电服务", "消费维权"]
+    assert desk.value("SELECT count(*) FROM audit_log WHERE action = 'category.rejudge'") == 2
+
+
 def test_a_text_is_matched_and_nothing_is_stored(desk: Desk) -> None:
     found = desk.hub("category", "match", "小区停水", "--json")
     assert (found.code, found.document["l2"], found.document["reasons"]) == (0, "供水服务", ["停水"])
