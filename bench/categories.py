@@ -8,6 +8,7 @@ measured is the hub's own catalogue, which decides before the first training. No
 from __future__ import annotations
 
 import argparse
+import random
 import time
 from pathlib import Path
 from typing import Any
@@ -21,18 +22,23 @@ from hub.text.category_train import evaluate, train
 _TIMED = 1_000
 
 
-def by_words(table: list[list[Any]]) -> int:
+def by_words(table: list[list[Any]], options: argparse.Namespace) -> int:
     """How many messages the catalogue's words decide, and what that costs."""
     title, body = (table[0].index(name) for name in ("留言主题", "留言详情"))
-    texts = [said_words(str(row[title]).strip(), str(row[body]).strip()) for row in table[1:]]
+    said = [(str(row[title]).strip(), str(row[body]).strip()) for row in table[1:]]
+    texts = [(said_words(*one), one[0]) for one in said]
     catalogue = own_catalogue()
-    catalogue.predict(texts[0])
+    catalogue.predict(*texts[0])
     before = time.process_time()
-    told = [catalogue.predict(text) for text in texts]
+    told = [catalogue.predict(*text) for text in texts]
     spent = time.process_time() - before
     decided = sum(one.category is not None for one in told)
     print(f"{catalogue.name}: {decided} of {len(texts)} messages decided ({decided / len(texts):.1%})")
     print(f"{spent / len(texts) * 1_000:.3f} CPU s for 1,000 texts")
+    draw = random.Random(options.seed)
+    sure = [(head, one) for (_, head), one in zip(texts, told, strict=True) if one.category]
+    for head, one in draw.sample(sure, min(options.sample, len(sure))):
+        print(f"  {catalogue.entries[one.category or ''].name}  {head[:60]}")
     return 0
 
 
@@ -44,11 +50,13 @@ def main() -> int:
     parser.add_argument("sheet", type=Path)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--margin", type=float, default=0.1)
+    parser.add_argument("--sample", type=int, default=0, help="with --words: print so many that were decided")
+    parser.add_argument("--seed", type=int, default=77)
     parser.add_argument("--words", action="store_true", help="measure the catalogue's words")
     options = parser.parse_args()
     table = CalamineWorkbook.from_path(str(options.sheet)).get_sheet_by_index(0).to_python()
     if options.words:
-        return by_words(table)
+        return by_words(table, options)
     rows = [(str(row[0]).replace(" ", ""), str(row[1]).strip()) for row in table if str(row[1]).strip()]
     before = time.process_time()
     kept = train(rows, margin=options.margin)

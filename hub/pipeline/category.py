@@ -38,8 +38,10 @@ class Judge:
         if one.category is not None and one.category.strip():
             return self._as_said(one.category)
         words = said_words(one.title, one.text)
-        by, version = (MODEL, self.model_name) if self.model else (CATALOGUE, self.catalogue.name)
-        told = (self.model or self.catalogue).predict(words)
+        if self.model is not None:
+            by, version, told = MODEL, self.model_name, self.model.predict(words)
+        else:
+            by, version, told = CATALOGUE, self.catalogue.name, self.catalogue.predict(words, one.title)
         entry = self.catalogue.entries.get(told.category or "")
         if entry is None:
             # What a model learnt that has left the catalogue is no suggestion either.

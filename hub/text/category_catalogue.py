@@ -49,9 +49,9 @@ class Catalogue:
         self._areas = {source_key(one.l1): one.l1 for one in self.entries.values()}
         self.name = f"catalogue {label} {digest(entries)[:12]}"
 
-    def predict(self, text: str) -> Prediction:
+    def predict(self, text: str, title: str = "") -> Prediction:
         """The code of the category whose words the text says most of; see `CategoryCatalogue.predict`."""
-        return self._by_words.predict(text)
+        return self._by_words.predict(text, title)
 
     def reasons(self, text: str, code: str) -> tuple[str, ...]:
         """The words of a text that the catalogue lists for a category."""

@@ -181,3 +181,19 @@ def test_the_longest_word_of_the_catalogue_counts_and_what_stands_within_it_does
 
 def test_a_catalogue_without_words_leaves_all_to_people():
     assert catalogue(道路=[]).predict("路面坏了").category is None
+
+
+def test_the_title_says_what_a_long_letter_is_about():
+    catalogue = CategoryCatalogue({"水": ["停水三天"], "校": ["学校", "学生", "老师"]})
+    letter = "小区停水三天，学校旁边住的都是学生和老师，" + "大家意见很大，" * 20
+    assert catalogue.predict(letter).category == "校"
+    assert catalogue.predict(letter, "小区停水三天").category == "水"
+
+
+def test_one_short_word_by_the_way_in_a_long_letter_decides_nothing():
+    catalogue = CategoryCatalogue({"水": ["停水", "自来水公司"], "校": ["学校"]})
+    letter = "大家意见很大，" * 20
+    told = catalogue.predict(f"学校，{letter}")
+    assert (told.category, told.likeliest) == (None, "校")
+    assert catalogue.predict("学校").category == "校"
+    assert catalogue.predict(f"自来水公司，{letter}").category == "水"
