@@ -173,6 +173,7 @@ def _merge(
     _lock_keys(deps, connection, (gone.matter_id, into.matter_id))
     _moved(connection, Change(action, reason, gone.matter_id, into.matter_id, moved), now, by)
     matter_hands.merged(connection, gone.matter_id, into.matter_id, now, by=by, reason=reason)
+    matter_hands.move_signals(connection, list(deps.plugins.rules), gone.matter_id, into.matter_id)
     matters.recount(connection, [gone.matter_id, into.matter_id], now)
     detail = {"into": into.matter_id, "demands": len(moved)}
     _audit(deps, connection, now, by, action, gone, reason, detail)
@@ -191,8 +192,8 @@ def _moved(connection: Connection, change: Change, now: datetime, by: str) -> No
 
 def _lock_keys(deps: PipelineDeps, connection: Connection, matter_ids: Iterable[str]) -> None:
     """No rule judges these matters while they change."""
-    rules = [rule_id for rule_id, entry in deps.plugins.rules.items() if entry.cls.subject == "matter"]
-    signals.lock_keys(connection, product(rules, matter_ids))
+    keys = [key for matter_id in matter_ids for key in matter_hands.signal_keys(matter_id)]
+    signals.lock_keys(connection, product(deps.plugins.rules, keys))
 
 
 def _suggestion(connection: Connection, number: str, matter: str | None) -> Suggested:

@@ -12,6 +12,7 @@ from hub.errors import Code, NotFound
 from hub.store.engine import text_array
 
 _MOST_STEPS = 64
+_PREFIX = "matter:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,29 @@ def merged(connection: Connection, gone: str, into: str, now: datetime, *, by: s
         ),
         values,
     )
-    connection.execute(text("UPDATE signal SET key = :into WHERE subject = 'matter' AND key = :gone"), values)
+
+
+def move_signals(connection: Connection, rule_ids: Sequence[str], gone: str, into: str) -> None:
+    """What was signalled of a matter is signalled of another from now on; the rules then make one of what overlaps.
+
+    Args:
+        connection: Its caller holds the keys of both (`signal_keys`).
+        rule_ids: The rules whose signals are looked at.
+        gone: A matter.
+        into: Another.
+    """
+    connection.execute(
+        text(
+            "UPDATE signal SET key = CASE key WHEN :gone THEN :into ELSE :prefix || :into END WHERE rule_id = ANY(:rules) "
+            "AND (key = :prefix || :gone OR key = :gone AND subject = 'matter')"
+        ),
+        {"rules": list(rule_ids), "gone": gone, "into": into, "prefix": _PREFIX},
+    )
+
+
+def signal_keys(matter_id: str) -> tuple[str, ...]:
+    """The keys under which rules judge a matter: its id where they judge nothing else, ``matter:<id>`` where they do."""
+    return matter_id, f"{_PREFIX}{matter_id}"
 
 
 def open_suggestions(connection: Connection, demand_id: str) -> list[Suggested]:

@@ -26,12 +26,15 @@ class TwoOfOne(WarningRule):
     """A signal from two persons on one matter."""
 
     rule_id, title, version, subject = "T03", "同一诉求两人", "1", "matter"
+    prefix = ""
 
     def keys(self, demand):
-        return (demand.matter_id,) if demand.matter_id is not None else ()
+        return (self.prefix + demand.matter_id,) if demand.matter_id is not None else ()
 
     def evaluate(self, keys, history):
-        for key, demands in history.demands("matter", {one.key: EVER for one in keys}).items():
+        spans = {one.key.removeprefix(self.prefix): EVER for one in keys}
+        for matter_id, demands in history.demands("matter", spans).items():
+            key = self.prefix + matter_id
             persons = len({one.reporter_key for one in demands})
             if persons > 1:
                 yield SignalDraft(
@@ -46,6 +49,12 @@ class TwoOfOne(WarningRule):
                     reporters=persons,
                     summary="同一诉求",
                 )
+
+
+class TwoOfGroup(TwoOfOne):
+    """The same as a rule tells it that judges other groups too, as the hub's own do."""
+
+    subject, prefix = "group", "matter:"
 
 
 @pytest.fixture
@@ -97,16 +106,19 @@ def test_a_merged_demand_keeps_its_reporter_and_the_rules_count_it_with_the_othe
     assert (again.changed, again.moved) == (False, 0)
 
 
+@pytest.mark.parametrize("rule", [TwoOfOne, TwoOfGroup])
 def test_the_signal_of_a_merged_matter_goes_on_as_one_of_the_matter_that_it_is_part_of(
-    county: County,
+    store: Store, ring: KeyRing, clock: ManualClock, rule: type[TwoOfOne]
 ) -> None:
+    county = County(store, ring, clock, plugins_with(rule))
     told(county)
     before = county.signal()
     matter_desk.merge(county.deps, number(county, "A"), number(county, "C"), **WHO)
     county.evaluate()
     after = county.signal()
     assert after.signal_id == before.signal_id
-    assert (after.key, after.value) == (county.value("SELECT matter_id FROM matter WHERE state = 'open'"), 3)
+    stands = county.value("SELECT matter_id FROM matter WHERE state = 'open'")
+    assert (after.key, after.value) == (rule.prefix + stands, 3)
 
 
 def test_what_was_split_is_a_matter_of_its_own_and_the_signal_of_the_rest_ends(county: County) -> None:
