@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -21,7 +22,6 @@ from hub.text.matter_vector import WordModel
 
 ENTRY = Struct("<IIH")
 """One entry of a posting list: the number of a frozen text, the feature's weight in it times 100,000, the day of the event since 1970."""
-_ENTRY_FIELDS = [("seq", "<u4"), ("weight", "<u4"), ("day", "<u2")]
 WEIGHT_UNIT = 100_000
 QUARTER_DAYS = 90
 NO_MODEL = "none"
@@ -174,6 +174,13 @@ def forget_before(connection: Connection, moment: datetime) -> int:
     ).rowcount
 
 
+@cache
+def _entry_type() -> Any:
+    import numpy as np  # who groups nothing need not load it
+
+    return np.dtype([("seq", "<u4"), ("weight", "<u4"), ("day", "<u2")])
+
+
 def rank(lists: Mapping[Key, bytes], features: Sequence[tuple[str, float]], day: int, most: int) -> list[int]:
     """Numbers of the texts that share most with these features within 90 days, as `hub.text.matter.Postings` ranks them.
 
@@ -193,7 +200,7 @@ def rank(lists: Mapping[Key, bytes], features: Sequence[tuple[str, float]], day:
     ]
     if not found:
         return []
-    stored: Any = np.frombuffer(b"".join([one for _, one in found]), np.dtype(_ENTRY_FIELDS))
+    stored: Any = np.frombuffer(b"".join([one for _, one in found]), _entry_type())
     weights = np.repeat([weight for weight, _ in found], [len(one) // ENTRY.size for _, one in found])
     near = np.abs(stored["day"].astype(np.int32) - day) <= QUARTER_DAYS
     products = weights[near] * (stored["weight"][near] / WEIGHT_UNIT)

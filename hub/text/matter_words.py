@@ -120,7 +120,7 @@ class _Reading:
     def _take_all(self, text: str, no_names: frozenset[str]) -> None:
         import rjieba
 
-        kinds = KINDS
+        kinds, words, pairs_named, place_words = KINDS, self.words, self.names, self.place_words
         run: list[str] = []  # the words before, as far as they may be part of a name
         before, before_is_open, before_is_proper = "", False, False
         for word, tag in rjieba.tag(text):
@@ -129,23 +129,23 @@ class _Reading:
                 run.clear()
                 before, before_is_open, before_is_proper = "", False, False
                 continue
-            self.words += says
-            self.names += names
+            words += says
+            pairs_named += names
             is_proper = is_known and not is_stop and len(word) > 1 and tag in _PROPER
             if before and not is_stop:
                 if (is_open or before_is_open) and may_name(across := before[-1] + word[0]):
-                    self.names.append(across)
+                    pairs_named.append(across)
                 if is_proper and before_is_open:
-                    self.place_words.append(word)
+                    place_words.append(word)
                 elif is_open and before_is_proper:
-                    self.place_words.append(before)
+                    place_words.append(before)
             if tag == "ns" and len(word) > 2 and word[-1] in "市县区":
                 self.regions.append(word)
             if ending is None or not self._take_place(word, ending, run, no_names):
                 if (tag in _PARTS_OF_NAMES or not is_known) and (not is_stop or word in no_names):
                     run.append(word)
                     del run[:-_NAME_WORDS]
-                else:
+                elif run:
                     run.clear()
             if is_stop:
                 before, before_is_open, before_is_proper = "", False, False
