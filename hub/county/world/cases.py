@@ -28,6 +28,11 @@ _EVENTS = (
 )
 _CAMERA = ("窗口无人值守超过15分钟", "工作人员使用手机", "未着工装", "排队超过20人")
 _HOURS_A_DAY = 24.0
+# What is in hand today ends by itself; few cases are forgotten for good, and a rule that says so is right.
+_FORGOTTEN = 0.0005
+# A term of so many working days ends at the close of office of that calendar day at the earliest, whatever the hour of acceptance; and of a day
+# on which the clock stood still for some hours nothing is left out.
+_BEFORE_CLOSE, _BROKEN_DAY = 7.0, 24.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ def flawed(news: CaseNews | RatingNews | MonitorNews, flaw: str) -> CaseNews | R
 
 def _chance(rng: random.Random) -> CaseFate:
     return CaseFate(
-        corrections=int(rng.random() < 0.06), suspended=rng.random() < 0.03, open=rng.random() < 0.05
+        corrections=int(rng.random() < 0.06), suspended=rng.random() < 0.03, open=rng.random() < _FORGOTTEN
     )
 
 
@@ -149,7 +154,12 @@ def _course(rng: random.Random, case: CaseNews, fate: CaseFate) -> Iterator[Case
     else:
         late = fate.late_days if fate.late_days is not None else -rng.uniform(0.1, 0.8) * item.promised_days
         # A working week is seven calendar days long.
-        end = later(accepted, hours=_HOURS_A_DAY * max(0.1, item.promised_days * 7 / 5 + late))
+        hours = _HOURS_A_DAY * max(0.1, item.promised_days * 7 / 5 + late)
+        if fate.late_days is None:
+            # What chance does not make late is in time by any calendar.
+            sure = _HOURS_A_DAY * item.promised_days - _BEFORE_CLOSE - _BROKEN_DAY * fate.suspended
+            hours = min(hours, max(sure, _HOURS_A_DAY * 0.1))
+        end = later(accepted, hours=hours)
     stopped: list[tuple[datetime, datetime | None]] = []
     if fate.suspended and item.promised_days:
         began = later(accepted, seconds=(end - accepted).total_seconds() * rng.uniform(0.1, 0.6))
