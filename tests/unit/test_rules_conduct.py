@@ -311,6 +311,11 @@ def test_a_week_with_three_times_as_many_cases_is_a_surge(each, fires) -> None:
     assert [one.labels[1] for one in drafts] == (["办件量激增"] if fires else [])
 
 
+def test_an_item_that_has_only_begun_has_no_surge() -> None:
+    told = [*one_a_day(at(8, 3), 19, each=2), *one_a_day(at(8, 24), 5, each=20, start=100_000)]
+    assert judged(OddVolume(), at(8, 29), told)[0] == []
+
+
 # ---- E16
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
+from math import sqrt
 from typing import ClassVar
 
 from pydantic import Field
@@ -28,16 +29,18 @@ class RefusalsParams(RuleParams):
     Attributes:
         least: Refusals in a month from which on there may be a signal.
         times: How many times the share of the three months before.
+        sds: How many standard deviations above what that share would give, as chance has it; else every tenth small window has its month.
     """
 
     least: int = Field(default=5, ge=2, le=10_000)
     times: float = Field(default=2.0, gt=1, le=100)
+    sds: float = Field(default=2.0, ge=0, le=10)
 
 
 class ManyRefusals(ObservationRule):
     """退件异常: in a month an item or a window refused or sent back twice as large a share of its cases as in the three months before.
 
-    Without a case in those months there is nothing to compare with, and no signal. Keys are items and windows with a month
+    Without cases in each of those months there is nothing to compare with, and no signal. Keys are items and windows with a month
     (``item:411521…/2026-11``), judged when something is refused and once more when the month is over; a case belongs to the month of its application.
 
     Source: domain.md §4.2 E11; R13, R36.
@@ -81,11 +84,13 @@ class ManyRefusals(ObservationRule):
         before = [one for one in seen if one.at < begins]
         now = [one for one in seen if one.at >= begins]
         refused = [one for one in now if one.what.result in _REFUSED]
-        if not before or len(refused) < self.params.least:
+        months = {_month_of(one.at) for one in before}
+        if len(months) < _BASELINE_MONTHS or len(refused) < self.params.least:
             return
         usual = sum(one.what.result in _REFUSED for one in before) / len(before)
         share = len(refused) / len(now)
-        if share >= self.params.times * usual:
+        expected = usual * len(now)
+        if share >= self.params.times * usual and len(refused) > expected + self.params.sds * sqrt(expected):
             yield draft(
                 refused,
                 Level.SERIOUS,
@@ -131,7 +136,8 @@ class _Episode:
 class OddVolume(ObservationRule):
     """办件量异常: an item or organisation that had cases every day has had none for ten working days (体外循环), or three times as many.
 
-    Weeks are those of the calendar; a week is compared with the eight before it, by working days. Keys are ``item:…`` and ``organisation:…``.
+    Weeks are those of the calendar; a week is compared with the eight before it, by working days,
+    and with less than six weeks of cases there is nothing to compare with. Keys are ``item:…`` and ``organisation:…``.
 
     Source: domain.md §4.2 E15; R36, R46.
     """
@@ -220,7 +226,7 @@ class OddVolume(ObservationRule):
             begins = last - 8 * _WEEK
             usual = sum(count for day, count in counts.items() if begins < day <= last)
             worked = working_days_in(begins, last, history.calendar)
-            if worked and usual / worked >= self.params.usual_a_day:
+            if worked and usual / worked >= self.params.usual_a_day and _lasted(counts, last + DAY):
                 # As long as it lasts the answer is the same whenever one looks: the limit, not the days that go by.
                 over = following in counts
                 yield _Episode(
@@ -245,7 +251,8 @@ class OddVolume(ObservationRule):
             here = working_days_in(monday - DAY, monday + 6 * DAY, history.calendar) or 1
             before = sum(weeks.get(monday - number * _WEEK, 0) for number in range(1, 9))
             usual = before / worked * here if worked else 0.0
-            if usual / here >= self.params.usual_a_day and count >= self.params.surge * usual:
+            enough = usual / here >= self.params.usual_a_day and count >= self.params.surge * usual
+            if enough and _lasted(counts, monday):
                 day = min(day for day in counts if monday <= day < monday + _WEEK)
                 # One day stands for the week: a silence may begin or end in it, and two episodes of one key never overlap.
                 yield _Episode(
@@ -257,6 +264,12 @@ class OddVolume(ObservationRule):
                     threshold=self.params.surge * usual,
                     usual=usual,
                 )
+
+
+def _lasted(counts: dict[date, int], until: date) -> bool:
+    """Whether at least six of the eight weeks before that day had a case: what has only begun has no usual number yet."""
+    weeks = {(until - day - DAY) // _WEEK for day in counts if until - 8 * _WEEK <= day < until}
+    return len(weeks) >= 6
 
 
 _WEEK = timedelta(weeks=1)
