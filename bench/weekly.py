@@ -3,7 +3,8 @@
 ``python bench/weekly.py`` makes a private database, fills it with ``--demands`` demands of ``--years`` years (towns, categories and items as a
 county has them), and prints the CPU seconds, PostgreSQL's included, of counting 10,000 new demands in batches of 500, of counting the same again
 (nothing changes), of 10,000 that moved to another category, and of folding. Then it judges one week of ``--series`` series with the hub's own
-rule W05, with less and with more than three years of history. Exit status 0 only when a series-week costs at most 0.3 ms, and counting
+rule W05, with less and with more than three years of history; and prints how often W05 and W06 alarm in a county in which nothing is the
+matter, and what share they find of weeks in which one category of one town has so many demands more. Exit status 0 only when a series-week costs at most 0.3 ms, and counting
 10,000 demands at most half a second.
 """
 
@@ -182,6 +183,73 @@ def judging(series: int, weeks: int) -> dict[str, Any]:
     }
 
 
+TOWNS, CATEGORIES, A_DAY = 20, 73, 120
+
+
+def county(weeks: int, seed: int) -> np.ndarray[Any, Any]:
+    """A county's demands by town, category and week, in which nothing is the matter: pure chance, three towns with 45 % of them."""
+    random = np.random.default_rng(seed)
+    of_category = 1.0 / np.arange(1, CATEGORIES + 1) ** 0.9
+    of_town = np.array([0.2, 0.15, 0.1] + [0.55 / (TOWNS - 3)] * (TOWNS - 3))
+    mean = A_DAY * 7 * np.outer(of_town, of_category / of_category.sum())
+    return random.poisson(mean[..., None], (TOWNS, CATEGORIES, weeks))
+
+
+def alarming(counts: np.ndarray[Any, Any], weeks: int) -> dict[str, int]:
+    """How many series of that county alarm in its last weeks, each judged as it was over, and which."""
+    found = {"category": 0, "region_category": 0, "region": 0}
+    towns = [f"4115210{number:02d}000" for number in range(1, TOWNS + 1)]
+    names = [f"类别{number:02d}" for number in range(CATEGORIES)]
+    people = (counts.sum(axis=(1, 2)) ** 0.9 * 20).astype(int)
+    for back in range(weeks):
+        upto = counts[:, :, : counts.shape[2] - back].astype(np.float64)
+        monday = date(2026, 11, 16) - timedelta(weeks=back)
+        first = monday - timedelta(weeks=upto.shape[2] - 1)
+
+        def dense(keys: Sequence[str], table: Any, first: date = first) -> DenseCounts:
+            return DenseCounts(tuple(keys), first, table, 0.0, 0.0)
+
+        of_town = upto.sum(axis=1)
+        weekly = dict.fromkeys(WEEKLY, dense((), np.zeros((0, upto.shape[2])))) | {
+            SeriesKind.CATEGORY: dense(names, upto.sum(axis=0)),
+            SeriesKind.REGION_CATEGORY: dense(
+                [f"{town}|{name}" for town in towns for name in names], upto.reshape(-1, upto.shape[2])
+            ),
+            SeriesKind.REGION: dense(towns, of_town),
+        }
+        days = {
+            town: [
+                (first + timedelta(days=7 * week + day), int(n) // 7 + (day < int(n) % 7))
+                for week, n in enumerate(row)
+                for day in range(7)
+            ]
+            for town, row in zip(towns, of_town, strict=True)
+        }
+        week = WeekCounts(monday, weekly, days, dict(zip(towns, people.tolist(), strict=True)), {}, {}, {})
+        for rule in (FrequentProblem(), BusyRegion()):
+            for one in rule.judge(week).verdicts:
+                found[one.series.partition(":")[0]] += one.alarm
+    return found
+
+
+def chance(seed: int) -> list[dict[str, Any]]:
+    """False alarms by pure chance, and the share found of planted weeks, for short and for long history."""
+    rows = []
+    for history in (60, 200):
+        quiet = alarming(county(history, seed), weeks=40)
+        found = {}
+        for size in (10, 20, 30, 40):
+            hits = 0
+            for turn in range(20):
+                counts = county(history, seed * 1_000 + turn)
+                # An ordinary category of an ordinary town: one or two demands a week.
+                counts[3 + turn % 17, 10 + turn, -1] += size
+                hits += alarming(counts, weeks=1)["region_category"] > 0
+            found[size] = hits / 20
+        rows.append({"weeks_of_history": history, "false_alarms_in_40_weeks": quiet, "planted_found": found})
+    return rows
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -189,16 +257,20 @@ def main() -> int:
     parser.add_argument("--demands", type=int, default=100_000)
     parser.add_argument("--years", type=int, default=5)
     parser.add_argument("--series", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=1, help="of the county by pure chance")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     counted = counting(args.demands, args.years)
     judged = [judging(args.series, weeks) for weeks in (100, 290)]
+    by_chance = chance(args.seed)
     if args.json:
-        print(json.dumps({"counting": counted, "judging": judged}, indent=2))
+        print(json.dumps({"counting": counted, "judging": judged, "by_chance": by_chance}, indent=2))
     else:
         print(f"counting, CPU s with PostgreSQL, {NEW:,} demands in batches of {BATCH}: {counted}")
         for one in judged:
             print(f"judging: {one}")
+        for one in by_chance:
+            print(f"{TOWNS} towns, {CATEGORIES} categories, {A_DAY} demands a day by pure chance: {one}")
     met = counted["new_s"] <= GOAL_S and all(one["ms_a_series_week"] <= GOAL_MS for one in judged)
     print("all goals met" if met else "a goal was missed", file=sys.stderr)
     return 0 if met else 1

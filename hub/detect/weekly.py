@@ -18,6 +18,7 @@ from hub.detect.baseline import WEEK_DAYS
 from hub.detect.ears import EarsSettings, ears
 from hub.detect.farrington import FarringtonSettings, farrington
 from hub.detect.judged import ANSWERED, Bools, Floats, Method, State, States, Verdict, as_counts, cases_lately
+from hub.detect.pooled import pooled_p_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class WeeklySettings:
         least_cases: No alarm with fewer cases than that in the last `least_cases_weeks`, the judged one among them.
         least_cases_weeks: See `least_cases`.
         false_discoveries: Share of false ones among a week's alarms, at most, on average; None: not controlled.
+        pooled: P-values of keys with a short history by the spread that all such keys have in common (`hub.detect.pooled`), for keys of
+            one kind; else by Student's t, which among thousands of keys lets none alarm.
 
     Raises:
         ValueError: The share of false discoveries is no share.
@@ -40,6 +43,7 @@ class WeeklySettings:
     least_cases: int = 5
     least_cases_weeks: int = 4
     false_discoveries: float | None = 0.1
+    pooled: bool = False
 
     def __post_init__(self) -> None:
         if self.false_discoveries is not None and not 0.0 < self.false_discoveries < 1.0:
@@ -113,6 +117,9 @@ def judge_week(
         raise ValueError(f"week {week} is none of the {table.shape[1]} weeks given: count from 0")
     table = table[:, : week + 1]
     judged = _by_history(table, week, first_monday, settings)
+    if settings.pooled:
+        short = ~judged.by_farrington & np.isin(judged.state, ANSWERED)
+        judged = replace(judged, p_value=_pooled(table, week, short, judged.p_value))
     few = cases_lately(table, np.array([week]), settings.least_cases_weeks)[:, 0] < settings.least_cases
     state = np.where(few & (judged.state == State.JUDGED), np.uint8(State.FEW_CASES), judged.state).astype(
         np.uint8
@@ -125,6 +132,13 @@ def judge_week(
         with np.errstate(invalid="ignore"):
             alarm &= q_value <= settings.false_discoveries
     return replace(judged, q_value=q_value, beyond=beyond, alarm=alarm, state=state)
+
+
+def _pooled(table: Floats, week: int, short: Bools, p_value: Floats) -> Floats:
+    found = p_value.copy()
+    if short.any():
+        found[short] = pooled_p_values(table[short], week)
+    return found
 
 
 def false_discovery_share(p_values: Floats) -> Floats:

@@ -88,6 +88,7 @@ class FrequentProblem(WeeklyRule):
             farrington=FarringtonSettings(alpha=self.params.alpha),
             ears=EarsSettings(alpha=self.params.alpha, calibrated=True),
             false_discoveries=self.params.false_discoveries,
+            pooled=True,
         )
         judged = judge_week(dense.counts, dense.first, settings=settings)
         before = dense.counts[:, -BASELINE_WEEKS - 1 : -1]
