@@ -35,6 +35,8 @@ JUDGED_WEEKS: Final = 26
 LOOKS_BACK: Final = 300
 """Weeks of history that a week is judged by at most: five years, half a year that is left out, and what a scan takes."""
 AT_ONCE: Final = 4
+REST: Final = timedelta(minutes=10)
+"""Late demands trickle in: a week that was judged is judged again after so long at the earliest."""
 MOST_UNFOLDED: Final = 50_000
 GROUP_DAYS: Final = timedelta(days=30)
 
@@ -65,14 +67,15 @@ def judge(deps: PipelineDeps, problems: dict[str, Problem]) -> int:
         first = rollups.first_day(connection)
         if not rules or first is None:
             return 0
-        due = _Due(connection, rules, running, _whole(first))
+        due = _Due(connection, now, rules, running, _whole(first))
         turns = due.weeks()[:AT_ONCE]
         if not turns:
             return 0
         ground = _Ground(connection, turns[0][0], turns[-1][0], _whole(first))
+        regions = weeks.regions(connection)
         done = 0
         for week, waiting in turns:
-            counts = ground.counts(week, due.regions, due.groups(week))
+            counts = ground.counts(week, regions, due.groups(week))
             for rule, inputs in waiting:
                 if rule.rule_id in problems:
                     continue
@@ -122,10 +125,16 @@ class _Due:
     """Which weeks wait for which rules, and by what each would be judged."""
 
     def __init__(
-        self, connection: Connection, rules: Mapping[str, WeeklyRule], running: date, first: date
+        self,
+        connection: Connection,
+        now: datetime,
+        rules: Mapping[str, WeeklyRule],
+        running: date,
+        first: date,
     ) -> None:
-        self.connection, self.rules, self.running, self.first = connection, rules, running, first
-        self.regions = weeks.regions(connection)
+        self.connection, self.now, self.rules = connection, now, rules
+        self.running, self.first = running, first
+        self._regions = weeks.regions_version(connection)
         reckoned = {rule_id for rule in rules.values() for rule_id in rule.reckons_with}
         since = start_of(running - JUDGED_WEEKS * WEEK) - GROUP_DAYS
         self._signals = weeks.group_signals(connection, reckoned, since) if reckoned else []
@@ -147,7 +156,9 @@ class _Due:
             waiting = []
             for rule_id, rule in self.rules.items():
                 inputs = self._inputs(rule, week)
-                if stands.get(rule_id, {}).get(week) != inputs:
+                stood, judged_at = stands.get(rule_id, {}).get(week, (None, self.now))
+                rests = stood == "" and self.now < judged_at + REST
+                if stood != inputs and not rests:
                     waiting.append((rule, inputs))
             if waiting:
                 found.append((week, waiting))
@@ -158,7 +169,7 @@ class _Due:
         """All that a verdict depends on but the counts: another digest is another judgement."""
         told = {"rule": rule.version, "params": rule.params.model_dump(mode="json")}
         if SeriesKind.REGION in rule.kinds:
-            told["regions"] = self.regions.version
+            told["regions"] = self._regions
         if rule.reckons_with:
             told["groups"] = self.groups(week)
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]

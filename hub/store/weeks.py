@@ -40,7 +40,7 @@ week_judged = Table(
     Column("inputs", Text, nullable=False),
     Column("series", Integer, nullable=False),
     Column("notes", JSONB, nullable=False, server_default=EMPTY_OBJECT),
-    comment="weeks that a rule has judged as a whole; taken away when a count changes that it went by",
+    comment="weeks that a rule has judged as a whole; inputs is empty when a count has changed that it went by",
 )
 
 week_verdict = Table(
@@ -86,19 +86,22 @@ def alone(connection: Connection) -> bool:
     )
 
 
-def judged(connection: Connection, since: date) -> dict[str, dict[date, str]]:
-    """Rule id -> week, from ``since`` on -> by what it was judged."""
-    found: dict[str, dict[date, str]] = {}
+def judged(connection: Connection, since: date) -> dict[str, dict[date, tuple[str, datetime]]]:
+    """Rule id -> week, from ``since`` on -> by what it was judged (nothing, where its counts have changed since then), and when."""
+    found: dict[str, dict[date, tuple[str, datetime]]] = {}
     for row in connection.execute(
-        text("SELECT rule_id, week, inputs FROM week_judged WHERE week >= :since"), {"since": since}
+        text("SELECT rule_id, week, inputs, judged_at FROM week_judged WHERE week >= :since"),
+        {"since": since},
     ):
-        found.setdefault(row.rule_id, {})[row.week] = row.inputs
+        found.setdefault(row.rule_id, {})[row.week] = row.inputs, row.judged_at
     return found
 
 
 def forget(connection: Connection, since: date) -> None:
-    """Takes away that the weeks from this one on are judged: what they were judged by has changed."""
-    connection.execute(text("DELETE FROM week_judged WHERE week >= :since"), {"since": since})
+    """Takes away by what the weeks from this one on were judged: their counts, or those of their baselines, have changed."""
+    connection.execute(
+        text("UPDATE week_judged SET inputs = '' WHERE week >= :since AND inputs <> ''"), {"since": since}
+    )
 
 
 def verdicts(connection: Connection, rule_id: str, series: Sequence[str]) -> dict[str, list[SeriesVerdict]]:
@@ -161,21 +164,26 @@ class Regions:
     """What is known of regions beside their demands.
 
     Attributes:
-        version: Of the gazetteer.
         residents: By region.
         names: By region.
         spots: The middle of a town's places, by town.
     """
 
-    version: int
     residents: Mapping[str, int]
     names: Mapping[str, str]
     spots: Mapping[str, tuple[float, float]]
 
 
+def regions_version(connection: Connection) -> int:
+    """Which regions stand; 0 where there never were any."""
+    found: int = connection.execute(
+        text("SELECT coalesce(max(version), 0) FROM gazetteer_version")
+    ).scalar_one()
+    return found
+
+
 def regions(connection: Connection) -> Regions:
     """The regions that stand."""
-    version = connection.execute(text("SELECT coalesce(max(version), 0) FROM gazetteer_version")).scalar_one()
     rows = connection.execute(text("SELECT code, name, residents FROM region")).all()
     spots = connection.execute(
         text(
@@ -184,7 +192,6 @@ def regions(connection: Connection) -> Regions:
         )
     )
     return Regions(
-        version,
         {row.code: row.residents for row in rows if row.residents is not None},
         {row.code: row.name for row in rows},
         {row.town: (row.x, row.y) for row in spots},

@@ -15,6 +15,7 @@ from hub.clock import ManualClock
 from hub.model.demand import Demand
 from hub.model.place import RegionEntry
 from hub.pipeline import evaluate, triage
+from hub.pipeline.weeks import REST
 from hub.sdk.weekly import SeriesVerdict, WeekCounts, WeekFindings
 from hub.seal import KeyRing
 from hub.store import places
@@ -52,6 +53,12 @@ def a_year_of(
         for back, n in enumerate(reversed(weeks))
         for number in range(n)
     ]
+
+
+def later(county: County) -> None:
+    """Judges once what was judged before may be judged again."""
+    county.clock.advance(REST.total_seconds())
+    assert county.evaluate().ok
 
 
 def told(county: County, rule: str) -> list[tuple[Any, ...]]:
@@ -138,7 +145,7 @@ def test_any_order_of_arrival_in_any_batches_gives_the_same_verdicts_and_signals
         demands = demands[size:]
         if chance.random() < 0.7:
             assert county.evaluate().ok
-    assert county.evaluate().ok
+    later(county)
     assert told(county, "W05") == at_once[0]
     assert verdicts(county) == at_once[1]
 
@@ -176,6 +183,7 @@ def test_late_demands_judge_their_week_and_the_weeks_after_it_anew(county: Count
         for n in range(27)
     ]
     county.judged(*late)
+    later(county)
     assert not [one for one in county.signals(rule="W05") if one.state == "open"]
     assert not [one for one in verdicts(county) if one.alarm]  # type: ignore[attr-defined]
 
@@ -187,7 +195,7 @@ def test_demands_that_are_deleted_or_get_another_category_take_their_signal_with
     week = [one for one in demands if one.submitted_at >= at(0, 0, 0)]
     county.receive(*week[:15], deleted=True)
     county.receive(*(one.model_copy(update={"category": "供暖服务"}) for one in week[15:]))
-    assert county.evaluate().ok
+    later(county)
     standing = {one.key: one.state for one in county.signals(rule="W05")}
     assert standing["category:供水服务"] == "dismissed"
     assert standing["category:供暖服务"] == "open"
@@ -201,7 +209,7 @@ def test_four_processes_judge_as_one(county: County, store: Store, ring: KeyRing
     with ThreadPoolExecutor(4) as pool:
         reports = [pool.submit(evaluate.run, county.deps) for _ in range(4)]
         assert all(report.result().ok for report in reports)
-    assert county.evaluate().ok
+    later(county)
     by_four = told(county, "W05")
     assert len([row for row in by_four if row[0] == "category:供水服务"]) == 1
     county.rows("WITH gone AS (DELETE FROM week_judged) SELECT 1")
@@ -344,3 +352,33 @@ def test_a_seasonal_rise_is_signalled_in_the_month_before_by_the_calendar_alone(
     county.clock._now = local(2027, 1, 2).astimezone(UTC)
     assert county.evaluate().ok
     assert [signal.state for signal in county.signals(rule="W07")] == ["warned"]
+
+
+@pytest.mark.requirement("R31")
+def test_a_week_that_late_demands_trickle_into_is_judged_again_once_in_ten_minutes(county: County) -> None:
+    def judgements() -> int:
+        found: int = county.value(
+            "SELECT count(DISTINCT judged_at) FROM week_judged WHERE rule_id = 'W05' AND week = :week",
+            week=LAST,
+        )
+        return found
+
+    county.judged(*a_year_of(county, "供水服务", QUIET))
+    first = county.value("SELECT max(judged_at) FROM week_judged")
+    for number in range(5):
+        county.clock.advance(60)
+        county.judged(
+            county.demand(no=f"late{number}", at=at(0, 6, 20, number), category="供水服务", region_code=TOWN)
+        )
+    assert county.value("SELECT max(judged_at) FROM week_judged") == first
+    later(county)
+    assert county.value("SELECT max(judged_at) FROM week_judged") > first
+    assert judgements() == 1
+
+
+@pytest.mark.requirement("R31")
+def test_weeks_of_more_than_half_a_year_ago_are_not_judged(county: County) -> None:
+    county.judged(*a_year_of(county, "供水服务", [2] * 10 + [30] + [2] * 30))
+    weeks = [row.week for row in county.rows("SELECT week FROM week_judged WHERE rule_id = 'W05' ORDER BY 1")]
+    assert (weeks[0], weeks[-1], len(weeks)) == (LAST - timedelta(weeks=25), LAST, 26)
+    assert told(county, "W05") == []

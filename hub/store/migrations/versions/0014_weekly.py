@@ -55,7 +55,7 @@ STATEMENTS = (
     )
     """,
     """
-    COMMENT ON TABLE week_judged IS 'weeks that a rule has judged as a whole; taken away when a count changes that it went by'
+    COMMENT ON TABLE week_judged IS 'weeks that a rule has judged as a whole; inputs is empty when a count has changed that it went by'
     """,
     """
     CREATE TABLE week_verdict (
