@@ -115,6 +115,17 @@ class Level(IntEnum):
     GRAVE = 3
 
 
+LEVEL_TITLES = {Level.NOTICE: "一般", Level.SERIOUS: "较重", Level.GRAVE: "重大"}
+CARD_TITLES = {Level.NOTICE: "提醒", Level.SERIOUS: "黄牌", Level.GRAVE: "红牌"}
+_CARD_SUBJECTS = frozenset({"case", "handler", "post", "order"})
+
+
+def level_title(level: Level, *, subject: str, rule_id: str) -> str:
+    """What a level is called: a card for time limits and conduct of cases and orders (rules E…, S…), else as for demands."""
+    of_cases = subject in _CARD_SUBJECTS or (rule_id[:1] in ("E", "S") and rule_id[1:2].isdigit())
+    return (CARD_TITLES if of_cases else LEVEL_TITLES)[level]
+
+
 class SignalState(StrEnum):
     """苗头信息 before and after triage (研判)."""
 
@@ -253,6 +264,34 @@ class Trait(StrEnum):
     SENSITIVE = "sensitive"  # 热点敏感
     KNOTTY = "knotty"  # 棘手难点
     LATENT = "latent"  # 可能存在隐患
+
+
+NEEDS_PLAN = frozenset({Trait.WIDE, Trait.SENSITIVE, Trait.KNOTTY, Trait.LATENT})
+"""The four traits of R57: a warning with one of them is not issued without a plan (R58)."""
+
+
+class TriageManner(StrEnum):
+    """How triage looked at a signal (R47)."""
+
+    INDIVIDUAL = "individual"  # 个别分析
+    GROUPED = "grouped"  # 类型化归集
+
+
+class FourFirst(StrEnum):
+    """四先 (R3): what was done about a warning before anybody complained."""
+
+    WARN = "warn"  # 先预警
+    STEP_IN = "step_in"  # 先介入
+    FIND_GAPS = "find_gaps"  # 先查缺
+    FILL = "fill"  # 先补位
+
+
+class WarningStage(StrEnum):
+    """How far a warning has come (R43): 预警, 纠错, 督察督办; it never goes back."""
+
+    WARNED = "warned"
+    CORRECTING = "correcting"
+    SUPERVISED = "supervised"
 
 
 class HotTopicKind(StrEnum):

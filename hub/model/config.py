@@ -19,6 +19,7 @@ from pydantic import (
 from hub.errors import Code, ConfigError
 from hub.model.category import CategoriesSection
 from hub.model.demand import Emitted
+from hub.model.holding import CardGroup, InhibitEntry, MuteEntry
 from hub.model.lexicon import LexiconSection
 from hub.model.place import MOST_PLACES, MOST_REGIONS, PlaceEntry, RegionEntry, place_faults, region_faults
 
@@ -128,6 +129,9 @@ class ConfigDocument(Emitted):
     """All of it; the document is the whole truth: what it does not name is no longer in use.
 
     Attributes:
+        mutes: Signals that are told at certain times only.
+        inhibits: Which warnings make which signals redundant.
+        cards: Groups of rules that tell of one trouble at several levels: on one case the higher card revokes the lower.
         regions: None leaves the table of regions as it stands (it may have come by `hub place import`); likewise ``places``.
         lexicon: The county's part of the sensitive lexicon; every rule that reads it is given it as a parameter.
         categories: None leaves the category catalogue as it stands, which is the hub's own before any was applied.
@@ -139,6 +143,9 @@ class ConfigDocument(Emitted):
     rules: tuple[RuleEntry, ...] = ()
     lexicon: LexiconSection | None = None
     categories: CategoriesSection | None = None
+    mutes: tuple[MuteEntry, ...] = ()
+    inhibits: tuple[InhibitEntry, ...] = ()
+    cards: tuple[CardGroup, ...] = ()
     regions: tuple[RegionEntry, ...] | None = Field(default=None, max_length=MOST_REGIONS)
     places: tuple[PlaceEntry, ...] | None = Field(default=None, max_length=MOST_PLACES)
 
@@ -151,6 +158,9 @@ class ConfigDocument(Emitted):
             *_twice("routing: id", (one.id for one in self.routing)),
             *_twice("rules: rule_id", (one.rule_id for one in self.rules)),
             *_twice("organisations: name or alias", self._names()),
+            *_twice("mutes: id", (one.id for one in self.mutes)),
+            *_twice("inhibits: id", (one.id for one in self.inhibits)),
+            *_twice("cards: rule", (rule_id for group in self.cards for rule_id in group)),
         ]
         for what, entries in (("endpoint", self.endpoints), ("routing", self.routing)):
             found += [
@@ -169,6 +179,15 @@ class ConfigDocument(Emitted):
         found += region_faults(self.regions or ())
         found += place_faults(self.places or (), {one.code for one in self.regions or ()})
         return found
+
+    def rules_held(self) -> Iterable[tuple[str, str]]:
+        """(where, rule id) of the rules that mutes, inhibits and cards name."""
+        for mute in self.mutes:
+            yield from ((f"mutes {mute.id!r}", rule_id) for rule_id in mute.matches.rule_id)
+        for entry in self.inhibits:
+            for match in (entry.source, entry.target):
+                yield from ((f"inhibits {entry.id!r}", rule_id) for rule_id in match.rule_id)
+        yield from (("cards", rule_id) for group in self.cards for rule_id in group)
 
     def _names(self) -> Iterable[str]:
         for one in self.organisations:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from hub.model.codes import Level, OrderState, SignalState, WarningState
+from hub.model.codes import Level, OrderState, SignalState, Trait, TriageManner, WarningStage, WarningState
 from hub.model.demand import Emitted
 
 
@@ -90,7 +90,13 @@ class SignalView(Kept):
 
 
 class WarningView(Kept):
-    """A warning as the store keeps it."""
+    """A warning as the store keeps it.
+
+    Attributes:
+        signal_id: The signal that leads it; grouped (类型化归集) it cites others too, which the store lists.
+        traits: What triage, or the signal's labels, found grave about it (R51, R57).
+        plan_due_at: Until when a plan is to stand with a warning of danger that was issued without one (R58).
+    """
 
     warning_id: str
     warning_no: str
@@ -102,6 +108,28 @@ class WarningView(Kept):
     issued_by: str
     reason: str
     dispatched_at: datetime | None = None
+    manner: TriageManner = TriageManner.INDIVIDUAL
+    traits: tuple[Trait, ...] = ()
+    stage: WarningStage = WarningStage.WARNED
+    plan_due_at: datetime | None = None
+    revoked_at: datetime | None = None
+    revoked_by: str | None = None
+    revoked_why: str | None = None
+
+
+class Plan(Emitted):
+    """处置预案 (R58): what is to be done, who answers for it, from when to when."""
+
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4_000)]
+    owner: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    starts_on: date
+    due_on: date
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Plan:
+        if self.due_on < self.starts_on:
+            raise ValueError(f"a plan ends ({self.due_on}) no earlier than it begins ({self.starts_on})")
+        return self
 
 
 class WarningFacts(Kept):
@@ -151,11 +179,29 @@ class OrderView(Kept):
 
 
 class Decision(Emitted):
-    """What triage made of a signal."""
+    """What triage made of a signal, or of several together.
+
+    Attributes:
+        signal_id: The one that was named first.
+        signal_ids: All of them, ascending.
+    """
 
     signal_id: str
     state: SignalState
     warning_no: str | None = None
+    signal_ids: tuple[str, ...] = ()
+
+
+class Revoked(Emitted):
+    """What taking a warning back did.
+
+    Attributes:
+        orders: Numbers of the orders that were withdrawn with it.
+    """
+
+    warning_no: str
+    state: WarningState
+    orders: tuple[str, ...] = ()
 
 
 class OrderMessage(Emitted):
@@ -175,6 +221,7 @@ class OrderMessage(Emitted):
     revision: int = 1
     role: str = "host"
     level: Level
+    level_title: str
     organisation: str
     organisation_name: str
     warning_no: str | None
@@ -203,11 +250,64 @@ class WarningMessage(Emitted):
     schema_version: str = "1"
     warning_no: str
     level: Level
+    level_title: str
     organisation: str
     organisation_name: str
     rule: str
     why: str
     cited: tuple[dict[str, str], ...] = ()
     observed: tuple[dict[str, Any], ...] = ()
+    contact: str | None = None
+    created_at: AwareDatetime
+
+
+class RaisedMessage(Emitted):
+    """The body of the webhook ``warning.raised``: what was warned of has become graver, or larger.
+
+    Attributes:
+        cause: ``raised`` (its level rose), ``grown`` (more of the same) or ``back`` (it had ended, and stands again).
+        order_no: The order that carries it, with its new ``revision``; None where the demands are in hand elsewhere.
+        demands: Those that have joined the order, as `OrderMessage.demands` shows them; the order's time limit stays.
+        cited: Those in hand elsewhere, as in `OrderMessage.cited`.
+        observed: All that it rests on beside demands, as in `OrderMessage.observed`.
+    """
+
+    type: str = "warning.raised"
+    schema_version: str = "1"
+    warning_no: str
+    cause: str
+    level: Level
+    level_title: str
+    level_before: Level
+    organisation: str
+    organisation_name: str
+    order_no: str | None
+    revision: int | None
+    rule: str
+    why: str
+    demands: tuple[dict[str, Any], ...]
+    cited: tuple[dict[str, str], ...]
+    observed: tuple[dict[str, Any], ...] = ()
+    contact: str | None = None
+    created_at: AwareDatetime
+
+
+class RevokedMessage(Emitted):
+    """The body of the webhook ``warning.revoked``: a warning was taken back (摘牌), and its order with it.
+
+    Attributes:
+        order_no: The order that is withdrawn, with its new ``revision``; None where there was none, or it goes on.
+        replaced_by: The warning of a higher level that stands in its place, or None.
+    """
+
+    type: str = "warning.revoked"
+    schema_version: str = "1"
+    warning_no: str
+    organisation: str
+    organisation_name: str
+    order_no: str | None
+    revision: int | None
+    replaced_by: str | None
+    reason: str
     contact: str | None = None
     created_at: AwareDatetime

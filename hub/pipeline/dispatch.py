@@ -7,7 +7,7 @@ handling office (P8).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -16,15 +16,16 @@ from typing import Any
 from hub.clock import COUNTY_ZONE
 from hub.errors import Code, HubError, NotFound, StateConflict, StoreError
 from hub.model.calendar import Due, working_days_due
-from hub.model.codes import Level, OrderState, SignalState, Urgency
-from hub.model.demand import DemandFacts
+from hub.model.codes import LEVEL_TITLES, Level, OrderState, SignalState, Urgency, level_title
+from hub.model.demand import DemandFacts, Emitted
 from hub.model.ids import new_ulid
 from hub.model.report import Problem, Report
+from hub.model.telling import Cause
 from hub.model.warning import OrderMessage, OrderView, SignalView, WarningMessage, WarningView
 from hub.pipeline import observed_shown as observing
 from hub.pipeline.deps import PipelineDeps, logged
 from hub.pipeline.routing import CONDUCT, PROTECTED, Directory, Matter, Route, choose
-from hub.store import config, observed_work, orders, outbox, routes, signals, warnings
+from hub.store import config, observed_work, orders, outbox, routes, signals, telling, warnings
 from hub.store.chain import write_audit
 from hub.store.engine import Connection
 from hub.store.history import facts_of
@@ -35,7 +36,8 @@ DUE_WORKING_DAYS = 1
 DUE_BASIS = "R68：单一单位承办，自交办次日起1个工作日内将处理结果反馈至处置办理股室"
 REPLY_FIELDS = ("is_true", "is_solved", "handling", "public_reply", "attachments")
 RETURN_CODES = ("not_our_duty", "other_region", "legal_channel", "duplicate", "insufficient_facts")
-_NO_TEXT = "涉举报或廉政事项，内容仅由处置办理股室在系统内查阅"
+_MOST_SUMMARIES = 5
+NO_TEXT = "涉举报或廉政事项，内容仅由处置办理股室在系统内查阅"
 
 
 def run(deps: PipelineDeps) -> Report:
@@ -61,7 +63,7 @@ def run(deps: PipelineDeps) -> Report:
                     break
                 where = f"warning {warning.warning_no}"
                 skip.add(warning.warning_id)
-                done = _Dispatcher(deps, connection).warning(warning)
+                done = Dispatcher(deps, connection).warning(warning)
         except StoreError:
             raise
         except HubError as exc:
@@ -88,14 +90,17 @@ def order_for_demand(deps: PipelineDeps, demand_id: str, organisation: str | Non
         ConfigError: No handling office is configured and nobody else is to act.
     """
     with deps.store.begin() as connection:
-        return _Dispatcher(deps, connection).demand(demand_id, organisation, by)
+        return Dispatcher(deps, connection).demand(demand_id, organisation, by)
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
+    """``told``: who was written to, and the id of that message."""
+
     order: OrderView | None = None
     messages: int = 0
     problems: tuple[Problem, ...] = ()
+    told: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,7 @@ class _Origin:
     kind: str
     origin_id: str
     level: Level
+    level_title: str
     rule: str
     why: str
     actor: str
@@ -112,7 +118,7 @@ class _Origin:
     observed: tuple[dict[str, Any], ...] = ()
 
 
-class _Dispatcher:
+class Dispatcher:
     """Dispatches one warning or demand in the caller's transaction."""
 
     def __init__(self, deps: PipelineDeps, connection: Connection) -> None:
@@ -122,22 +128,21 @@ class _Dispatcher:
 
     def warning(self, warning: WarningView) -> _Done:
         """Makes what the warning calls for, and notes that it was dispatched."""
-        signal = signals.get(self.connection, warning.signal_id)
-        demands = self._demands(signal.demand_ids)
-        observed = tuple(observing.shown(self.connection, signal.observed))
-        if signal.state is SignalState.MERGED or not (demands or observed):
-            merged = signal.state is SignalState.MERGED
-            self._revoke(
-                warning, f"signal merged into {signal.merged_into}" if merged else "what it rests on is gone"
-            )
+        cited_signals = signals.of_warning(self.connection, warning.warning_id)
+        standing = [one for one in cited_signals if one.state is not SignalState.MERGED]
+        demands = self._demands(sorted({demand_id for one in standing for demand_id in one.demand_ids}))
+        observed = self._observed(standing)
+        if not (demands or observed):
+            into = [one.merged_into for one in cited_signals if one.state is SignalState.MERGED]
+            self._revoke(warning, "what it rests on is gone" if standing else f"signal merged into {into[0]}")
             return _Done()
         by_other_routes = self._by_other_routes(demands)
         # Of a 举报 nothing leaves the office, by whatever route it was one.
         matter = Matter(
             [*demands, *chain.from_iterable(by_other_routes.values())],
             warning.rule_id,
-            signal.labels,
-            signal.organisation,
+            labels_of(standing),
+            acting_on(warning, standing),
         )
         orders.lock_demands(self.connection, [one.demand_id for one in matter.demands])
         cited = self._in_hand(demands, by_other_routes)
@@ -149,7 +154,7 @@ class _Dispatcher:
             self.directory,
             self.deps.plugins,
         )
-        origin = self._origin(warning, signal, observed)
+        origin = self._origin(warning, standing, observed)
         # A reminder (提醒) that nobody complained about asks for no order: it is told.
         if open_ones or (not demands and warning.level > Level.NOTICE):
             done = self._order(origin, route, matter, open_ones, cited)
@@ -158,6 +163,8 @@ class _Dispatcher:
         warnings.dispatched(self.connection, warning.warning_id, self.now)
         # Now it is known who has to act: rules that count by organisation look at it again.
         observed_work.push(self.connection, "warning", [warning.warning_id], self.now)
+        if done.told is not None:
+            self._log(warning, done.told, Cause.FIRST, evidence_of(standing))
         return done
 
     def demand(self, demand_id: str, organisation: str | None, by: str) -> OrderView:
@@ -187,7 +194,9 @@ class _Dispatcher:
             )
         route = self._wanted(organisation, by, matter)
         level = {Urgency.NORMAL: Level.NOTICE, Urgency.URGENT: Level.SERIOUS}.get(one.urgency, Level.GRAVE)
-        origin = _Origin("demand", demand_id, level, "人工交办", "由处置办理股室直接交办", by)
+        origin = _Origin(
+            "demand", demand_id, level, LEVEL_TITLES[level], "人工交办", "由处置办理股室直接交办", by
+        )
         done = self._order(origin, route, matter, demands, {})
         if done.order is None:
             raise StateConflict(
@@ -235,8 +244,12 @@ class _Dispatcher:
                 cited[one.demand_id] = {"demand_no": one.demand_no, **next(filter(None, found))}
         return cited
 
+    def _observed(self, cited: Sequence[SignalView]) -> tuple[dict[str, Any], ...]:
+        refs = dict.fromkeys(ref for one in cited for ref in one.observed)
+        return tuple(observing.shown(self.connection, list(refs)))
+
     def _origin(
-        self, warning: WarningView, signal: SignalView, observed: tuple[dict[str, Any], ...]
+        self, warning: WarningView, cited: Sequence[SignalView], observed: tuple[dict[str, Any], ...]
     ) -> _Origin:
         entry = self.deps.plugins.rules.get(warning.rule_id)
         rule = f"{warning.rule_id} {entry.cls.title}" if entry is not None else warning.rule_id
@@ -244,8 +257,11 @@ class _Dispatcher:
             "warning",
             warning.warning_id,
             warning.level,
+            level_title(
+                warning.level, subject=cited[0].subject if cited else "demand", rule_id=warning.rule_id
+            ),
             rule,
-            signal.summary,
+            said_by(warning, cited),
             signals.SYSTEM,
             warning.warning_no,
             observed,
@@ -290,14 +306,14 @@ class _Dispatcher:
             matter_text=_matter_text(origin, matter, demands),
         )
         body = self._order_body(order, origin, route, matter, demands, list(cited.values()), due)
-        self._send(order.organisation, "order.created", body, order.order_id)
+        message_id = self._send(order.organisation, "order.created", body, order.order_id)
         self._audit(
             origin.actor,
             "order.create",
             f"order {order.order_no}",
             {"origin": origin.kind, "organisation": order.organisation, "routed_by": order.routed_by},
         )
-        return _Done(order, 1, route.problems)
+        return _Done(order, 1, route.problems, (order.organisation, message_id))
 
     def _order_body(
         self,
@@ -314,12 +330,13 @@ class _Dispatcher:
             revision=order.revision,
             role=order.role,
             level=order.level,
+            level_title=origin.level_title,
             organisation=order.organisation,
             organisation_name=route.organisation.name,
             warning_no=origin.warning_no,
             rule=origin.rule,
-            why=_NO_TEXT if matter.protected else origin.why,
-            demands=tuple(_shown(one, matter.protected) for one in demands),
+            why=NO_TEXT if matter.protected else origin.why,
+            demands=tuple(shown(one, matter.protected) for one in demands),
             cited=tuple(cited),
             observed=() if matter.protected else origin.observed,
             due_at=due.at,
@@ -338,35 +355,54 @@ class _Dispatcher:
         body = WarningMessage(
             warning_no=warning.warning_no,
             level=warning.level,
+            level_title=origin.level_title,
             organisation=route.organisation.code,
             organisation_name=route.organisation.name,
             rule=origin.rule,
-            why=_NO_TEXT if route.by == PROTECTED else origin.why,
+            why=NO_TEXT if route.by == PROTECTED else origin.why,
             cited=tuple(cited.values()),
             observed=() if route.by == PROTECTED else origin.observed,
             contact=self.deps.contact or None,
             created_at=self.now,
         )
-        self._send(route.organisation.code, "warning.issued", body, None)
+        message_id = self._send(route.organisation.code, "warning.issued", body, None)
         self._audit(
             origin.actor,
             "warning.cite",
             f"warning {warning.warning_no}",
             {"organisation": route.organisation.code, "routed_by": route.by, "cited": len(cited)},
         )
-        return _Done(None, 1, route.problems)
+        return _Done(None, 1, route.problems, (route.organisation.code, message_id))
 
     def _revoke(self, warning: WarningView, why: str) -> None:
-        warnings.revoke(self.connection, warning.warning_id)
-        warnings.dispatched(self.connection, warning.warning_id, self.now)
+        warnings.revoke(self.connection, warning.warning_id, self.now, by=signals.SYSTEM, why=why)
         self._audit(signals.SYSTEM, "warning.revoke", f"warning {warning.warning_no}", {"why": why})
 
-    def _send(
-        self, organisation: str, event_type: str, body: OrderMessage | WarningMessage, order_id: str | None
-    ) -> None:
+    def _send(self, organisation: str, event_type: str, body: Emitted, order_id: str | None) -> str:
         message_id = f"msg_{new_ulid(int(self.now.timestamp() * 1000))}"
         message = NewMessage(organisation, event_type, canonical_json(body), self.now, order_id, message_id)
         outbox.enqueue(self.connection, [message])
+        return message_id
+
+    def _log(
+        self,
+        warning: WarningView,
+        told: tuple[str, str | None],
+        cause: Cause,
+        evidence: Collection[str],
+    ) -> None:
+        """Notes what the organisation knows now: telling again is decided against it."""
+        organisation, message_id = told
+        telling.log(
+            self.connection,
+            warning.warning_id,
+            organisation,
+            cause.value,
+            int(warning.level),
+            evidence,
+            self.now,
+            message_id,
+        )
 
     def _audit(self, actor: str, action: str, subject: str, detail: dict[str, Any]) -> None:
         # Always the last of a transaction: whoever writes the audit log holds its lock until the commit.
@@ -381,7 +417,30 @@ class _Dispatcher:
         )
 
 
-def canonical_json(body: OrderMessage | WarningMessage) -> bytes:
+def evidence_of(cited: Iterable[SignalView]) -> frozenset[str]:
+    """The ids of all that the signals of a warning rest on: demands, and what else was observed as ``kind:id``."""
+    return frozenset(one_id for one in cited for one_id in (*one.demand_ids, *one.observed))
+
+
+def acting_on(warning: WarningView, cited: Iterable[SignalView]) -> str | None:
+    """Who has to act, as the leading signal calls it, else as the first that names anybody."""
+    named = {one.signal_id: one.organisation for one in cited if one.organisation is not None}
+    return named.get(warning.signal_id) or next(iter(named.values()), None)
+
+
+def labels_of(cited: Iterable[SignalView]) -> tuple[str, ...]:
+    """The labels of all signals that a warning cites, each once."""
+    return tuple(dict.fromkeys(label for one in cited for label in one.labels))
+
+
+def said_by(warning: WarningView, cited: Sequence[SignalView]) -> str:
+    """What the signals of a warning say, the leading one first; of many the first few and how many there are."""
+    ordered = sorted(cited, key=lambda one: (one.signal_id != warning.signal_id, one.signal_id))
+    said = "".join(dict.fromkeys(one.summary for one in ordered[:_MOST_SUMMARIES]))
+    return f"{said}（共{len(ordered)}条苗头信息，类型化归集）" if len(ordered) > 1 else said
+
+
+def canonical_json(body: Emitted) -> bytes:
     """The body as UTF-8 JSON with sorted names: the same message has the same bytes on every machine."""
     plain = body.model_dump(mode="json")
     return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
@@ -407,7 +466,7 @@ def _same_or_refused(standing: OrderView, organisation: str | None, one: DemandF
     )
 
 
-def _shown(one: DemandFacts, protected: bool) -> dict[str, Any]:
+def shown(one: DemandFacts, protected: bool) -> dict[str, Any]:
     """What a department sees of a demand: masked, without anything that finds the person again."""
     if protected:
         return {"demand_no": one.demand_no}
@@ -435,7 +494,7 @@ def _local(moment: datetime) -> str:
 def _matter_text(origin: _Origin, matter: Matter, demands: Sequence[DemandFacts]) -> str:
     """涉及事项, as the ledger keeps it for ever: masked, and of a protected matter nothing."""
     if matter.protected:
-        return _NO_TEXT
+        return NO_TEXT
     if demands:
         one, count = demands[0], len(demands)
         about = one.item_name or "：".join(filter(None, (one.category, one.title)))

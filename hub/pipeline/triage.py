@@ -1,31 +1,55 @@
 """Triage (研判): makes warnings of signals; by itself where the rule says so, else by a person's decision (R48).
 
-A signal is not a warning: what a rule may issue by itself is verified danger; historical signals wait for a person always.
+A signal is not a warning: what a rule may issue by itself is verified danger; historical signals wait for a person always. A person
+looks at one signal (个别分析) or at several together (类型化归集), which then are one warning; a signal stands in one at most (R47).
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 from hub.errors import Code, HubError, StateConflict, StoreError
-from hub.model.codes import SignalState, WarningState
+from hub.model.codes import NEEDS_PLAN, FourFirst, SignalState, Trait, TriageManner, WarningState
+from hub.model.holding import TRAIT_TITLES, SignalFacts, held, higher_card, same_card, traits_of
 from hub.model.ids import new_ulid
 from hub.model.report import Problem, Report
-from hub.model.warning import Decision, SignalView, WarningView
+from hub.model.warning import Decision, Plan, SignalView, WarningView
+from hub.pipeline import holding
 from hub.pipeline.deps import PipelineDeps, logged
+from hub.pipeline.revoke import AuditLine, named, outrank, write_all
 from hub.plugins import PluginFailure
-from hub.store import config, observed_work, signals, warnings
-from hub.store.chain import write_audit
+from hub.store import config, observed_work, signals, silences, telling, triage, warnings
 from hub.store.engine import Connection
 
-Verdict = Literal["issue", "dismiss"]
+Verdict = Literal["issue", "dismiss", "hold"]
 
 WARNING_PREFIX = "Y"
+PLAN_WITHIN = timedelta(hours=4)
+"""How long the plan of a warning of danger may come after it (R58)."""
+
+MOST_TOGETHER = 200
+_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What is decided, and by whom."""
+
+    by: str
+    reason: str
+    traits: frozenset[Trait] = frozenset()
+    plan: Plan | None = None
+    expected: bool | None = None
 
 
 def run(deps: PipelineDeps) -> Report:
-    """Issues every open signal that its rule lets be issued by itself; safe to run again and beside itself.
+    """Issues every open signal that its rule lets be issued by itself, and that nothing holds; safe to run again and beside itself.
+
+    What is held (a silence, a mute, inhibition, a higher card, a plan that is missing) stays open, and is issued by a later run when
+    the cause has ended and it still stands.
 
     Returns:
         Counts ``warnings``; a problem for each plugin that failed when it was told, or signal that could not be issued.
@@ -36,144 +60,395 @@ def run(deps: PipelineDeps) -> Report:
     started_at = deps.clock.now()
     issued = 0
     problems: list[Problem] = []
-    skip: set[str] = set()
+    after = ""
     while True:
-        signal_id: str | None = None
-        try:
-            with deps.store.begin() as connection:
-                signal = _next(deps, connection, skip)
-                if signal is None:
-                    break
-                signal_id = signal.signal_id
-                skip.add(signal_id)
-                warning = _issue_by_rule(deps, connection, signal)
-        except StoreError:
-            raise
-        except HubError as exc:
-            problems.append(Problem(where=f"signal {signal_id}", code=str(exc.code), message=exc.message))
-            continue
-        if warning is not None:
-            issued += 1
-            problems += _tell(deps, warning)
+        with deps.store.begin() as connection:
+            ids = signals.to_issue(connection, after, _disabled(deps, connection), _PAGE)
+            ready = _not_held(deps, connection, ids)
+        if not ids:
+            break
+        after = ids[-1]
+        for facts in ready:
+            try:
+                with deps.store.begin() as connection:
+                    warning = _issue_by_rule(deps, connection, facts)
+            except StoreError:
+                raise
+            except HubError as exc:
+                where = f"signal {facts.signal_id}"
+                problems.append(Problem(where=where, code=str(exc.code), message=exc.message))
+                continue
+            if warning is not None:
+                issued += 1
+                problems += _tell(deps, warning)
     report = Report(step="triage", counts={"warnings": issued}, problems=tuple(problems))
     return logged(deps, report, started_at)
 
 
-def decide(deps: PipelineDeps, signal_id: str, verdict: Verdict, by: str, reason: str) -> Decision:
-    """A person's decision; the same decision again changes nothing.
+def decide(
+    deps: PipelineDeps,
+    signal_id: str | Sequence[str],
+    verdict: Verdict,
+    by: str,
+    reason: str,
+    *,
+    traits: Collection[Trait] = (),
+    plan: Plan | None = None,
+    expected: bool | None = None,
+) -> Decision:
+    """A person's decision on one signal, or on several together; the same decision again changes nothing.
 
     Args:
+        signal_id: One id, or those that are looked at together: issued, they are one warning that cites them all. Where one of them
+            is warned of already, the others join that warning.
         verdict: ``issue`` makes a warning, of a historical or dismissed signal too; ``dismiss`` (不属预期) ends the signal, and
-            later evidence is added to it without opening it again.
+            later evidence is added to it without opening it again; ``hold`` (留观) notes the traits and lets it wait.
         by: Who decides; kept with the signal and in the audit log.
         reason: Why; the same.
+        traits: What is grave about it; those that an earlier decision, or the rule, named stand beside them.
+        plan: What will be done; a warning with a trait of R57 is not issued without.
+        expected: Whether it is 属于未诉预期; only what is can be issued, and nothing said it follows from the verdict.
 
     Raises:
         NotFound: There is no such signal.
-        StateConflict: It was merged into another, or is to be dismissed though its warning stands.
-        ValueError: ``by`` or ``reason`` says nothing, or ``by`` is the system's own name.
+        StateConflict: It was merged into another; it is to be dismissed though its warning stands; they stand in two warnings; a
+            higher card stands on the same; a plan is missing (R58).
+        ValueError: ``by`` or ``reason`` says nothing, ``by`` is the system's own name, or what is not expected is to be issued.
     """
-    if not by.strip() or by == signals.SYSTEM or not reason.strip():
-        raise ValueError("a decision names the person who takes it and the reason")
+    named(by, reason, "a decision")
+    ids = [signal_id] if isinstance(signal_id, str) else list(dict.fromkeys(signal_id))
+    if not 0 < len(ids) <= MOST_TOGETHER:
+        raise ValueError(f"a decision is on 1 to {MOST_TOGETHER} signals, not on {len(ids)}")
+    if expected is None:
+        expected = {"issue": True, "dismiss": False}.get(verdict)
+    if verdict == "issue" and not expected:
+        raise ValueError("only what is 属于未诉预期 is issued (R48): dismiss it, or say that it is")
+    said = _Said(by, reason, frozenset(traits), plan, expected)
+    issued = None
     with deps.store.begin() as connection:
-        signal = signals.get(connection, signal_id, lock=True)
-        standing = warnings.of_signal(connection, signal_id)
-        _refuse_impossible(signal, standing, verdict)
-        if standing is not None:
-            return Decision(signal_id=signal_id, state=signal.state, warning_no=standing.warning_no)
-        if verdict == "dismiss":
-            _dismiss(deps, connection, signal, by, reason)
-            return Decision(signal_id=signal_id, state=SignalState.DISMISSED)
-        warning = _issue(deps, connection, signal, by, reason)
-    _tell(deps, warning)
-    return Decision(signal_id=signal_id, state=SignalState.WARNED, warning_no=warning.warning_no)
+        found = _locked(deps, connection, ids)
+        standing = warnings.not_revoked(connection, ids)
+        _refuse_impossible(found, standing, verdict)
+        if verdict != "issue":
+            if not standing:
+                _put_aside(deps, connection, found, verdict, said)
+            state, number = (
+                signals.get(connection, ids[0]).state,
+                standing[0].warning_no if standing else None,
+            )
+        elif standing:
+            _join(deps, connection, standing[0], found, said)
+            state, number = SignalState.WARNED, standing[0].warning_no
+        else:
+            issued = _issue(deps, connection, found, said)
+            state, number = SignalState.WARNED, issued.warning_no
+    if issued is not None:
+        _tell(deps, issued)
+    return Decision(
+        signal_id=ids[0],
+        state=state,
+        warning_no=number,
+        signal_ids=tuple(one.signal_id for one in found),
+    )
 
 
-def _refuse_impossible(signal: SignalView, standing: WarningView | None, verdict: Verdict) -> None:
-    if signal.state is SignalState.MERGED:
-        raise StateConflict(
-            f"signal {signal.signal_id}: it was merged into {signal.merged_into} (expected one that stands by itself); decide on "
-            "that one",
-            code=Code.STATE_CONFLICT,
+def _locked(deps: PipelineDeps, connection: Connection, ids: Sequence[str]) -> list[SignalView]:
+    """These signals, ascending by id, that nobody else judges, revokes or decides on until the transaction ends."""
+    seen = [signals.get(connection, one) for one in ids]
+    _lock_keys(connection, seen, config.holding(connection).cards)
+    return signals.lock(connection, ids)
+
+
+def _lock_keys(
+    connection: Connection, seen: Sequence[SignalView | SignalFacts], cards: Collection[Collection[str]]
+) -> None:
+    """The locks under which rules judge these keys, and those of the cards beside them: always before the signals' rows."""
+    signals.lock_keys(
+        connection,
+        {(rule, one.key) for one in seen for rule in {one.rule_id, *holding.beside(one.rule_id, cards)}},
+    )
+
+
+def _refuse_impossible(
+    found: Sequence[SignalView], standing: Sequence[WarningView], verdict: Verdict
+) -> None:
+    for signal in found:
+        if signal.state is SignalState.MERGED:
+            raise _conflict(
+                f"signal {signal.signal_id}: it was merged into {signal.merged_into} (expected one that stands by itself); decide "
+                "on that one"
+            )
+    if standing and verdict == "dismiss":
+        raise _conflict(
+            f"signal {found[0].signal_id}: warning {standing[0].warning_no} was issued for it (expected none); it can no longer be "
+            "dismissed: revoke the warning (`hub warning revoke`)"
         )
-    if standing is not None and verdict == "dismiss":
-        raise StateConflict(
-            f"signal {signal.signal_id}: warning {standing.warning_no} was issued for it (expected none); it can no longer be "
-            "dismissed",
-            code=Code.STATE_CONFLICT,
+    if standing and verdict == "hold":
+        raise _conflict(
+            f"signal {found[0].signal_id}: warning {standing[0].warning_no} was issued for it (expected none); there is nothing to "
+            "wait for"
+        )
+    if len(standing) > 1:
+        raise _conflict(
+            f"signals {', '.join(one.signal_id for one in found)}: they stand in {len(standing)} warnings, "
+            f"{', '.join(one.warning_no for one in standing)} (expected one at most); revoke all but one, then decide again"
         )
 
 
-def _next(deps: PipelineDeps, connection: Connection, skip: set[str]) -> SignalView | None:
+def _conflict(message: str) -> StateConflict:
+    return StateConflict(message, code=Code.STATE_CONFLICT)
+
+
+def _disabled(deps: PipelineDeps, connection: Connection) -> list[str]:
     settings = config.rule_settings(connection, deps.clock.now())
-    disabled = [rule_id for rule_id, setting in settings.items() if not setting.enabled]
-    return signals.next_to_issue(connection, skip, disabled)
+    return [rule_id for rule_id, setting in settings.items() if not setting.enabled]
 
 
-def _issue_by_rule(deps: PipelineDeps, connection: Connection, signal: SignalView) -> WarningView | None:
-    """The warning; None when the signal's demands have grown too old since it was seen (design decision 8)."""
+def _not_held(deps: PipelineDeps, connection: Connection, ids: Sequence[str]) -> list[SignalFacts]:
+    now = deps.clock.now()
+    known = silences.facts(connection, ids)
+    asked = [known[one] for one in ids if one in known]
+    causes = holding.gather(deps, connection, asked, now)
+    return [facts for facts in asked if held(facts, causes, now) is None]
+
+
+def _issue_by_rule(deps: PipelineDeps, connection: Connection, seen: SignalFacts) -> WarningView | None:
+    """The warning; None when something holds the signal now, or its demands have grown too old (design decision 8)."""
+    cards = config.holding(connection).cards
+    if holding.beside(seen.rule_id, cards):
+        _lock_keys(connection, [seen], cards)
+    signal = signals.take_to_issue(connection, seen.signal_id, _disabled(deps, connection))
+    if signal is None or not _not_held(deps, connection, [seen.signal_id]):
+        return None
     times = list(signals.event_times(connection, signal.demand_ids).values())
     times += [signal.window_to] if signal.observed else []
     oldest = deps.clock.now() - timedelta(days=deps.settings.max_event_age_days)
     if not times or max(times) < oldest:
         signals.age(connection, signal.signal_id)
         return None
-    return _issue(
-        deps, connection, signal, signals.SYSTEM, f"rule {signal.rule_id} {signal.rule_version} auto_issue"
-    )
+    said = _Said(signals.SYSTEM, f"rule {signal.rule_id} {signal.rule_version} auto_issue")
+    return _issue(deps, connection, [signal], said)
 
 
 def _issue(
-    deps: PipelineDeps, connection: Connection, signal: SignalView, by: str, reason: str
+    deps: PipelineDeps, connection: Connection, found: Sequence[SignalView], said: _Said
 ) -> WarningView:
+    """One new warning that cites these signals, with everything that it brings about."""
     now = deps.clock.now()
-    warning = warnings.issue(
-        connection,
-        WarningView(
-            warning_id=new_ulid(int(now.timestamp() * 1000)),
-            warning_no=deps.numbers.take(WARNING_PREFIX, now, 1)[0],
-            signal_id=signal.signal_id,
-            rule_id=signal.rule_id,
-            level=signal.level,
-            state=WarningState.ISSUED,
-            issued_at=now,
-            issued_by=by,
-            reason=reason,
-        ),
+    ids = [one.signal_id for one in found]
+    known = list(silences.facts(connection, ids).values())
+    causes = holding.gather(deps, connection, known, now)
+    for facts in known:
+        if higher := higher_card(facts, causes):
+            raise _conflict(
+                f"signal {facts.signal_id}: warning {higher.warning_no} of a higher level stands on the same (expected none); that "
+                "one covers it: revoke it first if it is wrong"
+            )
+    traits = said.traits | triage.traits_seen(connection, ids) | traits_of(_labels(found))
+    danger = any(facts.danger for facts in known)
+    if said.plan is None and not danger:
+        _refuse_unplanned(ids, traits)
+    lead = max(found, key=lambda one: (one.level, [-ord(letter) for letter in one.signal_id]))
+    warning = WarningView(
+        warning_id=new_ulid(int(now.timestamp() * 1000)),
+        warning_no=deps.numbers.take(WARNING_PREFIX, now, 1)[0],
+        signal_id=lead.signal_id,
+        rule_id=lead.rule_id,
+        level=lead.level,
+        state=WarningState.ISSUED,
+        issued_at=now,
+        issued_by=said.by,
+        reason=said.reason,
+        manner=_manner(found),
+        traits=tuple(sorted(traits)),
+        plan_due_at=now + PLAN_WITHIN if danger and said.plan is None else None,
     )
-    signals.triage(
-        connection, signal.signal_id, SignalState.WARNED, now, by=by, verdict="issue", reason=reason
-    )
+    warnings.issue(connection, warning, ids)
+    _mark(connection, ids, warning, said, now)
+    triage.did(connection, warning.warning_id, [FourFirst.WARN], now, by=said.by)
     observed_work.push(connection, "warning", [warning.warning_id], now)
-    write_audit(
-        connection,
-        deps.chain.salted_digest,
-        now,
-        actor=by,
-        action="warning.issue",
-        subject=f"warning {warning.warning_no}",
-        purpose=reason,
-        detail={"signal": signal.signal_id, "rule": signal.rule_id, "level": int(signal.level)},
-    )
+    lines = [_line(said, "warning.issue", warning, found)]
+    lower = {
+        one.warning_no
+        for facts in known
+        for one in causes.standing
+        if one.level < warning.level and same_card(facts, one.facts, causes.cards)
+    }
+    for number in sorted(lower):
+        lines.append(outrank(deps, connection, warnings.find(connection, number, lock=True), warning, now))
+    write_all(deps, connection, now, lines)
     return warning
 
 
-def _dismiss(deps: PipelineDeps, connection: Connection, signal: SignalView, by: str, reason: str) -> None:
-    if signal.state is SignalState.DISMISSED and signal.triaged_by not in (None, signals.SYSTEM):
-        return  # a person has dismissed it already: the first decision stands
+def _join(
+    deps: PipelineDeps,
+    connection: Connection,
+    warning: WarningView,
+    found: Sequence[SignalView],
+    said: _Said,
+) -> None:
+    """Signals that are not yet the warning's become so; where all are, nothing changes."""
+    ids = set(triage.signal_ids_of(connection, warning.warning_id))
+    joining = [one for one in found if one.signal_id not in ids]
+    if not joining:
+        return
+    if warning.state is not WarningState.ISSUED:
+        raise _conflict(
+            f"warning {warning.warning_no}: it was closed (expected one that stands); issue the other signals by themselves"
+        )
     now = deps.clock.now()
-    signals.triage(
-        connection, signal.signal_id, SignalState.DISMISSED, now, by=by, verdict="dismiss", reason=reason
+    new = [one.signal_id for one in joining]
+    traits = (
+        said.traits
+        | frozenset(warning.traits)
+        | triage.traits_seen(connection, new)
+        | traits_of(_labels(joining))
     )
-    write_audit(
+    if said.plan is None and triage.plan_of(connection, warning.warning_id) is None:
+        _refuse_unplanned(new, traits - frozenset(warning.traits))
+    triage.join(connection, warning.warning_id, new)
+    level = max(warning.level, *(one.level for one in joining))
+    warnings.enlarge(connection, warning.warning_id, level, traits, TriageManner.GROUPED)
+    grown = warning.model_copy(update={"level": level, "manner": TriageManner.GROUPED})
+    _mark(connection, new, grown, said, now)
+    telling.look_at(connection, warning.warning_id, now)
+    observed_work.push(connection, "warning", [warning.warning_id], now)
+    write_all(deps, connection, now, [_line(said, "warning.join", grown, joining)])
+
+
+def _mark(
+    connection: Connection, ids: Sequence[str], warning: WarningView, said: _Said, now: datetime
+) -> None:
+    """Writes on each signal, and in the record of triage, that the warning cites it; and the plan that came with it."""
+    for signal_id in ids:
+        signals.triage(
+            connection, signal_id, SignalState.WARNED, now, by=said.by, verdict="issue", reason=said.reason
+        )
+    triage.note(
         connection,
-        deps.chain.salted_digest,
+        ids,
         now,
-        actor=by,
-        action="signal.dismiss",
-        subject=f"signal {signal.signal_id}",
-        purpose=reason,
-        detail={"rule": signal.rule_id},
+        by=said.by,
+        verdict="issue",
+        manner=warning.manner,
+        expected=said.expected,
+        traits=warning.traits or said.traits,
+        reason=said.reason,
+        warning_id=warning.warning_id,
+    )
+    if said.plan is not None:
+        triage.add_plan(connection, warning.warning_id, said.plan, now, by=said.by)
+
+
+def _put_aside(
+    deps: PipelineDeps,
+    connection: Connection,
+    found: Sequence[SignalView],
+    verdict: Verdict,
+    said: _Said,
+) -> None:
+    """Dismisses signals, or notes that they wait on; what a person has said of one already is not said again."""
+    now = deps.clock.now()
+    left = _not_dismissed(found) if verdict == "dismiss" else _not_said(connection, found, verdict, said)
+    if not left:
+        return
+    if verdict == "dismiss":
+        for one in left:
+            signals.triage(
+                connection,
+                one.signal_id,
+                SignalState.DISMISSED,
+                now,
+                by=said.by,
+                verdict=verdict,
+                reason=said.reason,
+            )
+    triage.note(
+        connection,
+        [one.signal_id for one in left],
+        now,
+        by=said.by,
+        verdict=verdict,
+        manner=_manner(found),
+        expected=said.expected,
+        traits=said.traits,
+        reason=said.reason,
+    )
+    detail = {"traits": sorted(said.traits), "manner": _manner(found).value}
+    lines = [
+        AuditLine(
+            said.by,
+            f"signal.{verdict}",
+            f"signal {one.signal_id}",
+            said.reason,
+            {"rule": one.rule_id, **detail},
+        )
+        for one in left
+    ]
+    write_all(deps, connection, now, lines)
+
+
+def _not_dismissed(found: Sequence[SignalView]) -> list[SignalView]:
+    """Those that no person has dismissed already: the first decision stands."""
+    return [
+        one
+        for one in found
+        if one.state is not SignalState.DISMISSED or one.triaged_by in (None, signals.SYSTEM)
+    ]
+
+
+def _not_said(
+    connection: Connection, found: Sequence[SignalView], verdict: Verdict, said: _Said
+) -> list[SignalView]:
+    """Those of which the last decision is another."""
+    if gone := [one for one in found if one.state is not SignalState.OPEN]:
+        raise _conflict(
+            f"signal {gone[0].signal_id}: it is {gone[0].state} (expected open); it does not wait for anything"
+        )
+    last = {row["signal_id"]: row for row in triage.decisions(connection, [one.signal_id for one in found])}
+    return [one for one in found if not _said_before(last.get(one.signal_id), verdict, said)]
+
+
+def _said_before(last: dict[str, object] | None, verdict: Verdict, said: _Said) -> bool:
+    return last is not None and (last["verdict"], last["by"], last["reason"], last["traits"]) == (
+        verdict,
+        said.by,
+        said.reason,
+        sorted(said.traits),
+    )
+
+
+def _manner(found: Sequence[SignalView]) -> TriageManner:
+    return TriageManner.GROUPED if len(found) > 1 else TriageManner.INDIVIDUAL
+
+
+def _labels(found: Sequence[SignalView]) -> list[str]:
+    return [label for one in found for label in one.labels]
+
+
+def _refuse_unplanned(ids: Sequence[str], traits: Collection[Trait]) -> None:
+    if calls := sorted(set(traits) & NEEDS_PLAN):
+        raise _conflict(
+            f"signal {ids[0]}: {'、'.join(TRAIT_TITLES[trait] for trait in calls)} calls for a plan before a warning is issued (R58: "
+            "expected its text, its owner, from when and until when; found none); give --plan, --plan-owner, --plan-from and --plan-to"
+        )
+
+
+def _line(said: _Said, action: str, warning: WarningView, found: Sequence[SignalView]) -> AuditLine:
+    return AuditLine(
+        said.by,
+        action,
+        f"warning {warning.warning_no}",
+        said.reason,
+        {
+            "signal": warning.signal_id,
+            "signals": [one.signal_id for one in found],
+            "rule": warning.rule_id,
+            "level": int(warning.level),
+            "manner": warning.manner.value,
+            "traits": sorted(warning.traits),
+            "plan": said.plan is not None,
+        },
     )
 
 

@@ -457,11 +457,20 @@ class Hub:
         return self._told(triage.run(self.pipeline_deps))
 
     def dispatch(self) -> Report:
-        """Makes orders of issued warnings; see `hub.pipeline.dispatch`."""
-        from hub.pipeline import dispatch
+        """Makes orders of issued warnings, and tells again what has grown; see `hub.pipeline.dispatch` and `hub.pipeline.tell`."""
+        from hub.pipeline import dispatch, tell
 
         self.renew_keys()
-        return self._told(dispatch.run(self.pipeline_deps))
+        made, told = dispatch.run(self.pipeline_deps), tell.run(self.pipeline_deps)
+        return self._told(
+            made.model_copy(
+                update={
+                    "run_id": made.run_id or told.run_id,
+                    "counts": {name: count + told.counts[name] for name, count in made.counts.items()},
+                    "problems": (*made.problems, *told.problems),
+                }
+            )
+        )
 
     def deliver(self, started: Callable[[Deliverer], object] | None = None) -> Report:
         """Sends what is due; see `hub.pipeline.deliver`.

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from hub.errors import Code, ConfigError
 from hub.model.category import CategoriesSection, category_faults, resolved
 from hub.model.config import ConfigDocument, EndpointEntry, MatchField, RuleEntry
+from hub.model.holding import InhibitEntry, MuteEntry
 from hub.sdk.notify import Endpoint
 from hub.sdk.rules import EVER, LexiconParams, ObservationRule, RuleParams, WarningRule
 from hub.seal import Sealer
@@ -107,6 +108,32 @@ def routing(connection: Connection) -> list[RoutingRule]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What the configuration that stands says of holding signals back."""
+
+    mutes: tuple[MuteEntry, ...] = ()
+    inhibits: tuple[InhibitEntry, ...] = ()
+    cards: tuple[tuple[str, ...], ...] = ()
+
+
+def holding(connection: Connection) -> Holding:
+    """Mutes, inhibits and cards of the configuration that stands."""
+    row = connection.execute(
+        text(
+            "SELECT document -> 'mutes' AS mutes, document -> 'inhibits' AS inhibits, document -> 'cards' AS cards "
+            "FROM config_version ORDER BY version DESC LIMIT 1"
+        )
+    ).one_or_none()
+    if row is None:
+        return Holding()
+    return Holding(
+        tuple(MuteEntry.model_validate(entry) for entry in row.mutes or ()),
+        tuple(InhibitEntry.model_validate(entry) for entry in row.inhibits or ()),
+        tuple(tuple(group) for group in row.cards or ()),
+    )
+
+
 def rule_settings(connection: Connection, now: datetime) -> dict[str, RuleSetting]:
     """The latest version of each rule's settings that is valid at ``now``; a rule that was never set is absent."""
     rows = connection.execute(
@@ -187,10 +214,14 @@ def apply(
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     settings = [(entry, checked_params(rules, entry)) for entry in _with_lexicon(document, rules)]
+    _refuse_unknown_rules(document, rules)
     secrets = {entry.id: tuple(secret(name) for name in entry.secrets) for entry in document.endpoints}
     content = document.model_dump(mode="json", exclude={"regions", "places", "categories"})
     if document.lexicon is None:
         del content["lexicon"]  # so that a document of before has the digest that it had
+    for part in ("mutes", "inhibits", "cards"):
+        if not content[part]:
+            del content[part]
     # Kept in versions of their own: large, and what they change is judged again by a step of its own.
     gazetteer = places.put(connection, document.regions, document.places, author, now)
     catalogue = _put_catalogue(connection, document.categories, author, now)
@@ -275,6 +306,19 @@ def _with_lexicon(document: ConfigDocument, rules: Mapping[str, type[WarningRule
             )
             named[rule_id] = entry.model_copy(update={"params": {**given, **entry.params}})
     return list(named.values())
+
+
+def _refuse_unknown_rules(document: ConfigDocument, rules: Mapping[str, type[WarningRule]]) -> None:
+    """A misspelt rule would hold nothing, and nobody would hear of it."""
+    unknown = sorted(
+        {f"{where}: {rule_id!r}" for where, rule_id in document.rules_held() if rule_id not in rules}
+    )
+    if unknown:
+        raise ConfigError(
+            f"no plugin brings these rules: {', '.join(unknown)} (installed: {', '.join(sorted(rules)) or 'none'}); correct the id, "
+            "install the plugin, or leave the entry out",
+            code=Code.CONFIG_INVALID,
+        )
 
 
 def checked_params(rules: Mapping[str, type[WarningRule]], entry: RuleEntry) -> dict[str, Any]:

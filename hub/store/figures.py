@@ -274,8 +274,11 @@ _DUE = text(
     "EXISTS (SELECT 1 FROM evaluate_work WHERE not_before <= :now) OR EXISTS (SELECT 1 FROM observed_work WHERE not_before <= :now) "
     "OR EXISTS (SELECT 1 FROM recheck WHERE at <= :now) "
     "OR EXISTS (SELECT 1 FROM rule_params WHERE taken_up_at IS NULL AND valid_from <= :now), "
-    "EXISTS (SELECT 1 FROM signal WHERE state = 'open' AND auto_issue AND NOT historical), "
-    "EXISTS (SELECT 1 FROM warning WHERE dispatched_at IS NULL AND state = 'issued'), "
+    # What is older was looked at and is held (a silence, a mute): the scheduler's sweep of every minute looks at it again.
+    "EXISTS (SELECT 1 FROM signal WHERE state = 'open' AND auto_issue AND NOT historical "
+    "AND last_seen_at > CAST(:now AS timestamptz) - INTERVAL '5 minutes'), "
+    "EXISTS (SELECT 1 FROM warning WHERE dispatched_at IS NULL AND state = 'issued') "
+    "OR EXISTS (SELECT 1 FROM tell_work WHERE not_before <= :now), "
     "EXISTS (SELECT 1 FROM outbox WHERE state = 'waiting' AND next_at <= :now), "
     "EXISTS (SELECT 1 FROM reply_outbox WHERE state = 'waiting' AND next_at <= :now)"
 )

@@ -68,6 +68,38 @@ def add(connection: Connection, order: OrderView, demand_ids: Sequence[str]) -> 
     return True
 
 
+def attach(connection: Connection, order_id: str, demand_ids: Sequence[str]) -> int:
+    """Adds demands to an order; its new revision."""
+    connection.execute(
+        insert(order_demand)
+        .values([{"order_id": order_id, "demand_id": demand_id} for demand_id in demand_ids])
+        .on_conflict_do_nothing()
+    )
+    return int(
+        connection.execute(
+            orders.update()
+            .where(orders.c.order_id == order_id)
+            .values(revision=orders.c.revision + 1)
+            .returning(orders.c.revision)
+        ).scalar_one()
+    )
+
+
+def withdraw(connection: Connection, origin: str, origin_id: str) -> list[OrderView]:
+    """Withdraws the orders of one warning, demand, finding or matter that nobody has answered; those, as they are now."""
+    rows = connection.execute(
+        orders.update()
+        .where(
+            orders.c.origin == origin,
+            orders.c.origin_id == origin_id,
+            orders.c.state.in_((OrderState.CREATED.value, OrderState.SIGNED.value)),
+        )
+        .values(state=OrderState.WITHDRAWN.value, revision=orders.c.revision + 1)
+        .returning(*orders.columns)
+    )
+    return sorted((_view(row) for row in rows), key=lambda one: one.order_no)
+
+
 def register(
     connection: Connection,
     digest: Digest,

@@ -18,8 +18,11 @@ def whole_schema() -> MetaData:
         replies,
         rollups,
         routes,
+        silences,
         suggestions,
         tables,
+        telling,
+        triage,
         weeks,
     )
 
@@ -37,6 +40,9 @@ def whole_schema() -> MetaData:
         rollups.rollup,
         routes.demand_link,
         weeks.week_judged,
+        triage.warning_signal,
+        telling.telling,
+        silences.silence,
     ):
         if brings.metadata is not described:
             raise RuntimeError(

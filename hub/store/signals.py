@@ -9,7 +9,7 @@ from typing import Any
 from zlib import crc32
 
 import psycopg
-from sqlalchemy import Connection, select, text
+from sqlalchemy import ColumnElement, Connection, and_, select, text
 from sqlalchemy.exc import DBAPIError
 
 from hub.errors import Code, NotFound
@@ -17,6 +17,8 @@ from hub.model.codes import SignalState
 from hub.model.warning import SignalView
 from hub.store.engine import explain
 from hub.store.tables import signal
+from hub.store.telling import look_at_signals
+from hub.store.triage import warning_signal
 
 SYSTEM = "system"
 GONE = "condition no longer holds"
@@ -129,7 +131,7 @@ def add(connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime
 def renew(
     connection: Connection, signal_id: str, evidence: Evidence, now: datetime, *, reopen: bool = False
 ) -> None:
-    """Writes what the rule sees now; ``reopen`` undoes the system's own dismissal."""
+    """Writes what the rule sees now; ``reopen`` undoes the system's own dismissal. Of what was warned there may be news to tell."""
     values: dict[str, Any] = {**evidence, "last_seen_at": now}
     if reopen:
         values |= {
@@ -139,7 +141,26 @@ def renew(
             "triage_verdict": None,
             "triage_reason": None,
         }
-    connection.execute(signal.update().where(signal.c.signal_id == signal_id).values(**values))
+    state = connection.execute(
+        signal.update().where(signal.c.signal_id == signal_id).values(**values).returning(signal.c.state)
+    ).scalar_one()
+    if state == SignalState.WARNED:
+        look_at_signals(connection, [signal_id], now)
+
+
+def reopen(connection: Connection, signal_ids: Sequence[str]) -> None:
+    """Lets signals wait again, as if nobody had decided on them."""
+    connection.execute(
+        signal.update()
+        .where(signal.c.signal_id.in_(list(signal_ids)))
+        .values(
+            state=SignalState.OPEN.value,
+            triaged_at=None,
+            triaged_by=None,
+            triage_verdict=None,
+            triage_reason=None,
+        )
+    )
 
 
 def merge(connection: Connection, signal_id: str, into: str) -> None:
@@ -192,24 +213,58 @@ def get(connection: Connection, signal_id: str, *, lock: bool = False) -> Signal
     return _view(row)
 
 
-def next_to_issue(
-    connection: Connection, skip: Collection[str], disabled_rules: Collection[str]
+def lock(connection: Connection, signal_ids: Sequence[str]) -> list[SignalView]:
+    """These signals, ascending by id, locked until the transaction ends; one that does not exist is absent."""
+    rows = connection.execute(
+        select(signal)
+        .where(signal.c.signal_id.in_(list(signal_ids)))
+        .order_by(signal.c.signal_id)
+        .with_for_update()
+    )
+    return [_view(row) for row in rows]
+
+
+def of_warning(connection: Connection, warning_id: str) -> list[SignalView]:
+    """The signals that a warning cites, ascending by id."""
+    rows = connection.execute(
+        select(signal)
+        .join(warning_signal, warning_signal.c.signal_id == signal.c.signal_id)
+        .where(warning_signal.c.warning_id == warning_id)
+        .order_by(signal.c.signal_id)
+    )
+    return [_view(row) for row in rows]
+
+
+def to_issue(connection: Connection, after: str, disabled_rules: Collection[str], limit: int) -> list[str]:
+    """Open signals that their rules let be issued by themselves, ascending by id, behind that one."""
+    rows = connection.execute(
+        select(signal.c.signal_id)
+        .where(_may_issue(disabled_rules), signal.c.signal_id > after)
+        .order_by(signal.c.signal_id)
+        .limit(limit)
+    )
+    return list(rows.scalars())
+
+
+def take_to_issue(
+    connection: Connection, signal_id: str, disabled_rules: Collection[str]
 ) -> SignalView | None:
-    """The oldest open signal that its rule lets be issued by itself, locked; those that others hold are passed over."""
+    """That signal, locked, if its rule still lets it be issued; None also when somebody else holds it."""
     row = connection.execute(
         select(signal)
-        .where(
-            signal.c.state == SignalState.OPEN,
-            signal.c.auto_issue,
-            ~signal.c.historical,
-            signal.c.signal_id.not_in(list(skip)),
-            signal.c.rule_id.not_in(list(disabled_rules)),
-        )
-        .order_by(signal.c.signal_id)
-        .limit(1)
+        .where(signal.c.signal_id == signal_id, _may_issue(disabled_rules))
         .with_for_update(skip_locked=True)
     ).one_or_none()
     return _view(row) if row is not None else None
+
+
+def _may_issue(disabled_rules: Collection[str]) -> ColumnElement[bool]:
+    return and_(
+        signal.c.state == SignalState.OPEN,
+        signal.c.auto_issue,
+        ~signal.c.historical,
+        signal.c.rule_id.not_in(list(disabled_rules)),
+    )
 
 
 def event_times(connection: Connection, demand_ids: Sequence[str]) -> dict[str, datetime]:

@@ -332,6 +332,7 @@ signal = Table(
     Column("merged_into", Id),
     Index("signal_rule_key_idx", "rule_id", "key"),
     Index("signal_open_idx", "state", "auto_issue", postgresql_where=text("state = 'open'")),
+    Index("signal_warned_idx", "rule_id", "last_seen_at", postgresql_where=text("state = 'warned'")),
     comment="苗头信息: one episode of one rule and key, with everything that explains it (P6)",
 )
 
@@ -340,7 +341,9 @@ warning = Table(
     metadata,
     Column("warning_id", Id, primary_key=True),
     Column("warning_no", Id, nullable=False, unique=True),
-    Column("signal_id", Id, ForeignKey("signal.signal_id"), nullable=False, unique=True),
+    Column(
+        "signal_id", Id, ForeignKey("signal.signal_id"), nullable=False
+    ),  # the first of its warning_signal
     Column("rule_id", Text, nullable=False),
     Column("level", SmallInteger, nullable=False),
     Column("state", Text, nullable=False),
@@ -348,6 +351,14 @@ warning = Table(
     Column("issued_by", Text, nullable=False),
     Column("reason", Text, nullable=False),
     _moment("dispatched_at", nullable=True),
+    Column("manner", Text, nullable=False, server_default="individual"),
+    Column("traits", ARRAY(Text), nullable=False, server_default=EMPTY_ARRAY),
+    Column("stage", Text, nullable=False, server_default="warned"),
+    _moment("plan_due_at", nullable=True),
+    _moment("revoked_at", nullable=True),
+    Column("revoked_by", Text),
+    Column("revoked_why", Text),
+    Index("warning_signal_id_idx", "signal_id"),
     Index("warning_undispatched_idx", "warning_id", postgresql_where=text("dispatched_at IS NULL")),
     Index("warning_open_idx", "rule_id", "level", postgresql_where=text("state = 'issued'")),
     comment="预警: a signal that triage, or its rule's auto_issue, found worth a department's attention",

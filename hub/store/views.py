@@ -28,13 +28,22 @@ _SIGNAL = (
     "s.value, s.threshold, s.baseline, s.reporters, s.summary, s.auto_issue, s.first_seen_at, s.last_seen_at, s.triaged_at, "
     "s.triaged_by, s.triage_verdict, s.triage_reason, s.merged_into, cardinality(s.demand_ids) AS demands, w.warning_no"
 )
+_OF_SIGNALS = (
+    "FROM signal s LEFT JOIN warning_signal m USING (signal_id) LEFT JOIN warning w USING (warning_id)"
+)
 _WARNING = (
     "w.warning_id, w.warning_no, w.signal_id, w.rule_id, w.level, w.state, w.issued_at, w.issued_by, w.reason, w.dispatched_at, "
-    "s.summary, s.historical"
+    "w.manner, w.traits, w.stage, w.plan_due_at, w.revoked_at, w.revoked_by, w.revoked_why, s.subject, s.summary, s.historical"
 )
 _ORDER = (
     "o.order_id, o.order_no, o.origin, o.origin_id, o.organisation, coalesce(g.name, o.organisation) AS organisation_name, o.role, "
-    "o.level, o.state, o.routed_by, o.revision, o.created_at, o.due_at, o.due_basis, o.due_provisional"
+    "o.level, o.state, o.routed_by, o.revision, o.created_at, o.due_at, o.due_basis, o.due_provisional, "
+    "coalesce(c.subject, 'demand') AS subject, coalesce(c.rule_id, '') AS rule_id"
+)
+# What the order's organisation is called, and what its level is: a card of a case, or a demand's.
+_NAMED = (
+    "LEFT JOIN organisation g ON g.code = o.organisation LEFT JOIN LATERAL (SELECT s.subject, x.rule_id FROM warning x "
+    "JOIN signal s USING (signal_id) WHERE o.origin = 'warning' AND x.warning_id = o.origin_id) c ON true"
 )
 
 
@@ -94,14 +103,12 @@ def demand(connection: Connection, number: str) -> dict[str, Any]:
         raise _missing("demand", number, "hub demand list")
     found = dict(row._mapping)
     signals = connection.execute(
-        text(
-            f"SELECT {_SIGNAL} FROM signal s LEFT JOIN warning w USING (signal_id) WHERE :id = ANY(s.demand_ids) ORDER BY s.signal_id"
-        ),
+        text(f"SELECT {_SIGNAL} {_OF_SIGNALS} WHERE :id = ANY(s.demand_ids) ORDER BY s.signal_id"),
         {"id": found["demand_id"]},
     )
     orders = connection.execute(
         text(
-            f"SELECT {_ORDER} FROM order_demand d JOIN orders o USING (order_id) LEFT JOIN organisation g ON g.code = o.organisation "
+            f"SELECT {_ORDER} FROM order_demand d JOIN orders o USING (order_id) {_NAMED} "
             "WHERE d.demand_id = :id ORDER BY o.order_no"
         ),
         {"id": found["demand_id"]},
@@ -176,14 +183,36 @@ def signals(
     state: str | None = None,
     rule_id: str | None = None,
     historical: bool | None = None,
+    level: int | None = None,
+    traits: Sequence[str] | None = None,
+    only: Collection[str] | None = None,
     limit: int = 20,
 ) -> list[dict[str, Any]]:
-    """Signals, the latest seen first; ``warning_no`` where one was issued."""
-    values = {"state": state, "rule_id": rule_id, "historical": historical}
-    where = [f"s.{name} = :{name}" for name, value in values.items() if value is not None]
+    """Signals, the latest seen first; ``warning_no`` where one was issued, ``traits`` as the last decision has them.
+
+    Args:
+        traits: Words of one trait, its code and its title: those whose last decision, or whose rule's labels, name it.
+        only: Only these signals.
+    """
+    values = {
+        "state": state,
+        "rule_id": rule_id,
+        "historical": historical,
+        "level": level,
+        "traits": traits and list(traits),
+        "only": None if only is None else list(only),
+    }
+    conditions = {
+        "traits": "(t.traits && CAST(:traits AS text[]) OR s.labels && CAST(:traits AS text[]))",
+        "only": "s.signal_id = ANY(CAST(:only AS text[]))",
+    }
+    where = [
+        conditions.get(name, f"s.{name} = :{name}") for name, value in values.items() if value is not None
+    ]
     rows = connection.execute(
         text(
-            f"SELECT {_SIGNAL} FROM signal s LEFT JOIN warning w USING (signal_id) "
+            f"SELECT {_SIGNAL}, s.labels, coalesce(t.traits, '{{}}') AS traits, t.manner {_OF_SIGNALS} LEFT JOIN LATERAL (SELECT traits, "
+            "manner FROM signal_triage d WHERE d.signal_id = s.signal_id ORDER BY triage_id DESC LIMIT 1) t ON true "
             f"{'WHERE ' + ' AND '.join(where) if where else ''} ORDER BY s.last_seen_at DESC, s.signal_id DESC LIMIT :limit"
         ),
         {**values, "limit": limit},
@@ -192,17 +221,49 @@ def signals(
 
 
 def warnings(
-    connection: Connection, *, state: str | None = None, rule_id: str | None = None, limit: int = 20
+    connection: Connection,
+    *,
+    state: str | None = None,
+    rule_id: str | None = None,
+    level: int | None = None,
+    trait: str | None = None,
+    plan_missing: bool = False,
+    number: str | None = None,
+    limit: int = 20,
 ) -> list[dict[str, Any]]:
-    """Warnings, the latest issued first."""
-    values = {"state": state, "rule_id": rule_id}
-    where = [f"w.{name} = :{name}" for name, value in values.items() if value is not None]
+    """Warnings, the latest issued first, each with how many signals it cites and whether a plan stands with it (``planned``).
+
+    Args:
+        plan_missing: Only those that stand and whose plan is due and not there (R58).
+    """
+    values = {"state": state, "rule_id": rule_id, "level": level, "trait": trait, "number": number}
+    conditions = {"trait": ":trait = ANY(w.traits)", "number": "w.warning_no = :number"}
+    where = [
+        conditions.get(name, f"w.{name} = :{name}") for name, value in values.items() if value is not None
+    ]
+    if plan_missing:
+        where.append("w.plan_due_at IS NOT NULL AND w.state = 'issued' AND NOT p.planned")
     rows = connection.execute(
         text(
-            f"SELECT {_WARNING} FROM warning w JOIN signal s USING (signal_id) {'WHERE ' + ' AND '.join(where) if where else ''} "
-            "ORDER BY w.issued_at DESC, w.warning_no DESC LIMIT :limit"
+            f"SELECT {_WARNING}, p.planned, p.signals FROM warning w JOIN signal s USING (signal_id) CROSS JOIN LATERAL "
+            "(SELECT EXISTS (SELECT 1 FROM warning_plan x WHERE x.warning_id = w.warning_id) AS planned, "
+            "(SELECT count(*) FROM warning_signal x WHERE x.warning_id = w.warning_id) AS signals) p "
+            f"{'WHERE ' + ' AND '.join(where) if where else ''} ORDER BY w.issued_at DESC, w.warning_no DESC LIMIT :limit"
         ),
         {**values, "limit": limit},
+    )
+    return row_dicts(rows)
+
+
+def tellings(connection: Connection, warning_id: str) -> list[dict[str, Any]]:
+    """What each organisation was told of a warning, the first message first."""
+    rows = connection.execute(
+        text(
+            "SELECT t.organisation, coalesce(g.name, t.organisation) AS organisation_name, t.at, t.cause, t.level, "
+            "cardinality(t.evidence) AS demands, t.message_id FROM telling t LEFT JOIN organisation g ON g.code = t.organisation "
+            "WHERE t.warning_id = :id ORDER BY t.telling_id"
+        ),
+        {"id": warning_id},
     )
     return row_dicts(rows)
 
@@ -211,7 +272,7 @@ def orders_of_warning(connection: Connection, warning_id: str) -> list[dict[str,
     """The orders that were made of a warning."""
     rows = connection.execute(
         text(
-            f"SELECT {_ORDER} FROM orders o LEFT JOIN organisation g ON g.code = o.organisation "
+            f"SELECT {_ORDER} FROM orders o {_NAMED} "
             "WHERE o.origin = 'warning' AND o.origin_id = :id ORDER BY o.order_no"
         ),
         {"id": warning_id},
@@ -245,7 +306,7 @@ def orders(
     rows = connection.execute(
         text(
             f"SELECT {_ORDER}, (SELECT m.state FROM outbox m WHERE m.order_id = o.order_id ORDER BY m.sequence DESC LIMIT 1) AS delivery "
-            f"FROM orders o LEFT JOIN organisation g ON g.code = o.organisation {'WHERE ' + ' AND '.join(where) if where else ''} "
+            f"FROM orders o {_NAMED} {'WHERE ' + ' AND '.join(where) if where else ''} "
             "ORDER BY o.created_at DESC, o.order_no DESC LIMIT :limit"
         ),
         {**values, "limit": limit},
@@ -262,7 +323,7 @@ def order(connection: Connection, number: str) -> dict[str, Any]:
     row = connection.execute(
         text(
             f"SELECT {_ORDER}, l.year || '-' || l.seq_no AS ledger_no, w.warning_no FROM orders o "
-            "LEFT JOIN organisation g ON g.code = o.organisation LEFT JOIN ledger_order l USING (order_id) "
+            f"{_NAMED} LEFT JOIN ledger_order l USING (order_id) "
             "LEFT JOIN warning w ON o.origin = 'warning' AND w.warning_id = o.origin_id "
             "WHERE o.order_no = :no OR o.order_id = :no ORDER BY l.year, l.seq_no LIMIT 1"
         ),

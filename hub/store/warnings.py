@@ -1,46 +1,65 @@
-"""Warnings: issued once a signal, dispatched once."""
+"""Warnings: each cites one signal or several, a signal stands in one at most; dispatched once."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, case, exists, func, select
-from sqlalchemy.dialects.postgresql import insert
 
 from hub.errors import Code, NotFound
-from hub.model.codes import Level, WarningState
+from hub.model.codes import Level, Trait, TriageManner, WarningStage, WarningState
 from hub.model.warning import WarningView
 from hub.store.tables import signal, warning
+from hub.store.triage import join, warning_signal
 
 
-def issue(connection: Connection, issued: WarningView) -> WarningView:
-    """Writes a warning; where its signal has one already, that one stands and is given back."""
+def issue(connection: Connection, issued: WarningView, signal_ids: Sequence[str]) -> None:
+    """Writes a warning that cites these signals; the caller holds them locked and has seen that no standing warning has them."""
     connection.execute(
-        insert(warning)
-        .values(**issued.model_dump(mode="python"))
-        .on_conflict_do_nothing(index_elements=[warning.c.signal_id])
+        warning.insert().values(**{**issued.model_dump(mode="python"), "traits": list(issued.traits)})
     )
-    stands = of_signal(connection, issued.signal_id)
-    if stands is None:
-        raise LookupError("a warning that was just written must be there")
-    return stands
+    join(connection, issued.warning_id, signal_ids)
 
 
 def of_signal(connection: Connection, signal_id: str) -> WarningView | None:
-    """The warning that was issued for a signal, or None."""
-    row = connection.execute(select(warning).where(warning.c.signal_id == signal_id)).one_or_none()
+    """The warning that cites a signal, be it revoked, or None."""
+    row = connection.execute(
+        select(warning)
+        .join(warning_signal, warning_signal.c.warning_id == warning.c.warning_id)
+        .where(warning_signal.c.signal_id == signal_id)
+    ).one_or_none()
     return _view(row) if row is not None else None
 
 
-def find(connection: Connection, warning_no: str) -> WarningView:
-    """The warning of that number.
+def not_revoked(connection: Connection, signal_ids: Sequence[str]) -> list[WarningView]:
+    """The warnings that cite any of these signals and were not revoked, the oldest first; locked until the transaction ends."""
+    cited = select(warning_signal.c.warning_id).where(warning_signal.c.signal_id.in_(list(signal_ids)))
+    rows = connection.execute(
+        select(warning)
+        .where(warning.c.warning_id.in_(cited), warning.c.state != WarningState.REVOKED)
+        .order_by(warning.c.warning_no)
+        .with_for_update()
+    )
+    return [_view(row) for row in rows]
+
+
+def get(connection: Connection, warning_id: str, *, lock: bool = False) -> WarningView | None:
+    """The warning of that id, or None; with ``lock`` nobody else changes it until the transaction ends."""
+    statement = select(warning).where(warning.c.warning_id == warning_id)
+    row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
+    return _view(row) if row is not None else None
+
+
+def find(connection: Connection, warning_no: str, *, lock: bool = False) -> WarningView:
+    """The warning of that number; with ``lock`` nobody else changes it until the transaction ends.
 
     Raises:
         NotFound: There is none.
     """
-    row = connection.execute(select(warning).where(warning.c.warning_no == warning_no)).one_or_none()
+    statement = select(warning).where(warning.c.warning_no == warning_no)
+    row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
     if row is None:
         raise NotFound(
             f"warning {warning_no!r}: not found (expected a number from `hub warning list`); check the number",
@@ -50,7 +69,7 @@ def find(connection: Connection, warning_no: str) -> WarningView:
 
 
 def raise_level(connection: Connection, signal_id: str, level: Level) -> WarningView | None:
-    """Lifts the level of a signal's standing warning; the warning when it rose, else None.
+    """Lifts the level of the standing warning that cites a signal; the warning when it rose, else None.
 
     What was told as a reminder, and rests on no demand, has no order yet: it waits for dispatch again, as the card that it is now.
     """
@@ -61,7 +80,8 @@ def raise_level(connection: Connection, signal_id: str, level: Level) -> Warning
     row = connection.execute(
         warning.update()
         .where(
-            warning.c.signal_id == signal_id,
+            warning.c.warning_id == warning_signal.c.warning_id,
+            warning_signal.c.signal_id == signal_id,
             warning.c.level < level,
             warning.c.state == WarningState.ISSUED,
         )
@@ -92,11 +112,35 @@ def dispatched(connection: Connection, warning_id: str, now: datetime) -> None:
     connection.execute(warning.update().where(warning.c.warning_id == warning_id).values(dispatched_at=now))
 
 
-def revoke(connection: Connection, warning_id: str) -> None:
-    """Takes back a warning that has nothing left to say."""
+def revoke(connection: Connection, warning_id: str, now: datetime, *, by: str, why: str) -> None:
+    """Takes a warning back; its dispatch is done with."""
     connection.execute(
-        warning.update().where(warning.c.warning_id == warning_id).values(state=WarningState.REVOKED.value)
+        warning.update()
+        .where(warning.c.warning_id == warning_id)
+        .values(
+            state=WarningState.REVOKED.value,
+            revoked_at=now,
+            revoked_by=by,
+            revoked_why=why,
+            dispatched_at=func.coalesce(warning.c.dispatched_at, now),
+        )
     )
+
+
+def enlarge(
+    connection: Connection, warning_id: str, level: Level, traits: Collection[Trait], manner: TriageManner
+) -> None:
+    """Writes what a warning has become by the signals that joined it."""
+    connection.execute(
+        warning.update()
+        .where(warning.c.warning_id == warning_id)
+        .values(level=level, traits=sorted(traits), manner=manner.value)
+    )
+
+
+def advance(connection: Connection, warning_id: str, stage: WarningStage) -> None:
+    """Writes how far a warning has come."""
+    connection.execute(warning.update().where(warning.c.warning_id == warning_id).values(stage=stage.value))
 
 
 def _view(row: Any) -> WarningView:

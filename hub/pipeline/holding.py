@@ -1,0 +1,40 @@
+"""What may hold signals back at this moment, as the store has it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from hub.model.holding import Causes, SignalFacts
+from hub.pipeline.deps import PipelineDeps
+from hub.store import config, silences
+from hub.store.engine import Connection
+
+
+def gather(
+    deps: PipelineDeps, connection: Connection, asked: Collection[SignalFacts], now: datetime
+) -> Causes:
+    """Everything that could hold any of these signals: a handful of statements, however many signals are asked about."""
+    stands = config.holding(connection)
+    in_groups = {rule_id for group in stands.cards for rule_id in group}
+    carded = [facts for facts in asked if facts.rule_id in in_groups]
+    standing = silences.standing(
+        connection,
+        rules={rule_id for entry in stands.inhibits for rule_id in entry.source.rule_id},
+        since=now - timedelta(days=max((entry.days for entry in stands.inhibits), default=0)),
+        keys=[facts.key for facts in carded],
+        card_rules={rule_id for facts in carded for rule_id in beside(facts.rule_id, stands.cards)},
+    )
+    return Causes(
+        calendar=deps.calendar,
+        silences=silences.in_force(connection, now),
+        mutes=stands.mutes,
+        inhibits=stands.inhibits,
+        cards=stands.cards,
+        standing=standing,
+    )
+
+
+def beside(rule_id: str, cards: Collection[Collection[str]]) -> set[str]:
+    """The rules that tell of the same trouble as this one at other levels, itself included; empty for a rule without such."""
+    return {other for group in cards if rule_id in group for other in group}

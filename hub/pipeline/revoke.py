@@ -1,0 +1,166 @@
+"""Taking a warning back (摘牌): by a person with a reason, or because a higher card was issued on the same; its order follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hub.errors import Code, StateConflict
+from hub.model.codes import SignalState, TriageManner, WarningState
+from hub.model.ids import new_ulid
+from hub.model.warning import Revoked, RevokedMessage, WarningView
+from hub.pipeline.deps import PipelineDeps
+from hub.pipeline.dispatch import canonical_json
+from hub.store import config, observed_work, orders, outbox, signals, telling, triage, warnings
+from hub.store.chain import write_audit
+from hub.store.engine import Connection
+from hub.store.outbox import NewMessage
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """A line of the audit log that waits for the end of its transaction: its lock is held until the commit."""
+
+    actor: str
+    action: str
+    subject: str
+    purpose: str | None
+    detail: dict[str, Any]
+
+
+def write_all(deps: PipelineDeps, connection: Connection, now: datetime, lines: Sequence[AuditLine]) -> None:
+    """Writes these lines; the last thing that a transaction does."""
+    for line in lines:
+        write_audit(
+            connection,
+            deps.chain.salted_digest,
+            now,
+            actor=line.actor,
+            action=line.action,
+            subject=line.subject,
+            purpose=line.purpose,
+            detail=line.detail,
+        )
+
+
+def named(by: str, reason: str, what: str) -> None:
+    """Refuses an act that nobody answers for.
+
+    Raises:
+        ValueError: ``by`` or ``reason`` says nothing, or ``by`` is the system's own name.
+    """
+    if not by.strip() or by == signals.SYSTEM or not reason.strip():
+        raise ValueError(f"{what} names the person who takes it and the reason")
+
+
+def revoke(deps: PipelineDeps, warning_no: str, by: str, reason: str) -> Revoked:
+    """A person takes a warning back; again, it changes nothing.
+
+    Its orders that nobody has answered are withdrawn, whoever was told of it is told, and its signals are dismissed by that person:
+    later evidence is added to them without opening them, and a person may still issue them anew.
+
+    Raises:
+        NotFound: There is no such warning.
+        StateConflict: It was closed: what was done about it stands.
+        ValueError: ``by`` or ``reason`` says nothing, or ``by`` is the system's own name.
+    """
+    named(by, reason, "a revocation")
+    now = deps.clock.now()
+    with deps.store.begin() as connection:
+        cited = signals.of_warning(connection, warnings.find(connection, warning_no).warning_id)
+        signals.lock_keys(connection, [(one.rule_id, one.key) for one in cited])
+        ids = [one.signal_id for one in signals.lock(connection, [one.signal_id for one in cited])]
+        warning = warnings.find(connection, warning_no, lock=True)
+        if warning.state is WarningState.CLOSED:
+            raise StateConflict(
+                f"warning {warning_no}: it was closed (expected one that stands); what was done about it stays as it is",
+                code=Code.STATE_CONFLICT,
+            )
+        if warning.state is WarningState.REVOKED:
+            return Revoked(warning_no=warning_no, state=WarningState.REVOKED)
+        withdrawn, line = take_back(deps, connection, warning, now, by=by, why=reason)
+        for signal_id in ids:
+            signals.triage(
+                connection, signal_id, SignalState.DISMISSED, now, by=by, verdict="dismiss", reason=reason
+            )
+        triage.note(
+            connection,
+            ids,
+            now,
+            by=by,
+            verdict="dismiss",
+            manner=TriageManner.GROUPED if len(ids) > 1 else TriageManner.INDIVIDUAL,
+            expected=False,
+            traits=warning.traits,
+            reason=reason,
+            warning_id=warning.warning_id,
+        )
+        write_all(deps, connection, now, [line])
+    return Revoked(warning_no=warning_no, state=WarningState.REVOKED, orders=withdrawn)
+
+
+def outrank(
+    deps: PipelineDeps, connection: Connection, lower: WarningView, higher: WarningView, now: datetime
+) -> AuditLine:
+    """A higher card stands on the same: the lower one is taken back, and its signals wait, held, as if it had never been issued."""
+    ids = triage.signal_ids_of(connection, lower.warning_id)
+    why = f"同一对象已发出更高等级预警 {higher.warning_no}"
+    _, line = take_back(
+        deps, connection, lower, now, by=signals.SYSTEM, why=why, replaced_by=higher.warning_no
+    )
+    signals.reopen(connection, ids)
+    return line
+
+
+def take_back(
+    deps: PipelineDeps,
+    connection: Connection,
+    warning: WarningView,
+    now: datetime,
+    *,
+    by: str,
+    why: str,
+    replaced_by: str | None = None,
+) -> tuple[tuple[str, ...], AuditLine]:
+    """Revokes one warning with its orders and tells whoever was told; the orders withdrawn, and what the audit log is to say."""
+    warnings.revoke(connection, warning.warning_id, now, by=by, why=why)
+    withdrawn = {one.organisation: one for one in orders.withdraw(connection, "warning", warning.warning_id)}
+    known = config.organisations(connection)
+    messages = []
+    for organisation in sorted({*withdrawn, *telling.last_told(connection, warning.warning_id)}):
+        order = withdrawn.get(organisation)
+        body = RevokedMessage(
+            warning_no=warning.warning_no,
+            organisation=organisation,
+            organisation_name=known[organisation].name if organisation in known else organisation,
+            order_no=order.order_no if order else None,
+            revision=order.revision if order else None,
+            replaced_by=replaced_by,
+            reason=why,
+            contact=deps.contact or None,
+            created_at=now,
+        )
+        message_id = f"msg_{new_ulid(int(now.timestamp() * 1000))}"
+        messages.append(
+            NewMessage(
+                organisation,
+                body.type,
+                canonical_json(body),
+                now,
+                order.order_id if order else None,
+                message_id,
+            )
+        )
+    outbox.enqueue(connection, messages)
+    # Rules that count warnings, or watch orders, look at them again.
+    observed_work.push(connection, "warning", [warning.warning_id], now)
+    if withdrawn:
+        observed_work.push(connection, "order", [one.order_id for one in withdrawn.values()], now)
+    numbers = tuple(one.order_no for one in withdrawn.values())
+    detail: dict[str, Any] = {"why": why, "orders": list(numbers)}
+    if replaced_by is not None:
+        detail["replaced_by"] = replaced_by
+    line = AuditLine(by, "warning.revoke", f"warning {warning.warning_no}", why, detail)
+    return numbers, line
