@@ -52,7 +52,7 @@ def list_orders(
                 (
                     one["order_no"],
                     one["organisation_name"],
-                    words.word(words.LEVELS, one["level"]),
+                    words.level(one["level"], subject=one["subject"], rule_id=one["rule_id"]),
                     words.short(words.ORDER_STATES, one["state"]),
                     one["due_at"],
                     words.short(words.MESSAGE_STATES, one["delivery"]) if one["delivery"] else None,
@@ -94,7 +94,7 @@ def show(
                 ("organisation", f"{found['organisation_name']} ({found['organisation']}), {found['role']}"),
                 ("routed by", found["routed_by"]),
                 ("origin", origin),
-                ("level", words.word(words.LEVELS, found["level"])),
+                ("level", words.level(found["level"], subject=found["subject"], rule_id=found["rule_id"])),
                 ("state", words.word(words.ORDER_STATES, found["state"])),
                 ("made", found["created_at"]),
                 ("due", f"{out.moment(found['due_at'])}{provisional}" if found["due_at"] else None),

@@ -1,4 +1,4 @@
-"""`hub warning list | why`: warnings 预警, and what each rests on (P6)."""
+"""`hub warning list | show | why`: warnings 预警, and what each rests on (P6). What people do with them: `hub.cli.warning_acts`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hub.cli import warning_acts as acts
 from hub.cli.door import Limit, door_of
-from hub.model.codes import WarningState
+from hub.model.codes import Trait, WarningState
 
 if TYPE_CHECKING:
     from hub.pipeline.why import Recomputed, Why
@@ -18,7 +19,12 @@ def register(app: typer.Typer) -> None:
     """Adds the group."""
     group = typer.Typer(no_args_is_help=True)
     group.command("list")(list_warnings)
+    group.command("show")(show)
     group.command("why")(why)
+    group.command("revoke")(acts.revoke)
+    group.command("plan")(acts.plan)
+    group.command("four-first")(acts.four_first)
+    group.command("stage")(acts.stage)
     app.add_typer(group, name="warning", help="Warnings 预警: signals found worth a department's attention.")
 
 
@@ -28,6 +34,13 @@ def list_warnings(
     rule: Annotated[
         str | None, typer.Option("--rule", metavar="ID", help="Only this rule's, such as W08.")
     ] = None,
+    level: Annotated[
+        int | None, typer.Option("--level", min=1, max=3, help="Only of this level: 1, 2 or 3.")
+    ] = None,
+    trait: Annotated[Trait | None, typer.Option("--trait", help="Only with this trait 研判特征.")] = None,
+    plan_missing: Annotated[
+        bool, typer.Option("--plan-missing", help="Only those whose plan 预案 is due and not there.")
+    ] = False,
     limit: Limit = 20,
 ) -> None:
     """List warnings, the latest issued first."""
@@ -35,14 +48,24 @@ def list_warnings(
     from hub.cli import out, words
     from hub.store import views
 
-    with door.rows() as (_, connection):
-        found = views.warnings(connection, state=state.value if state else None, rule_id=rule, limit=limit)
+    with door.rows() as (hub, connection):
+        found = views.warnings(
+            connection,
+            state=state.value if state else None,
+            rule_id=rule,
+            level=level,
+            trait=trait.value if trait else None,
+            plan_missing=plan_missing,
+            limit=limit,
+        )
+        now = hub.clock.now()
 
     def tell() -> None:
         if not found:
+            narrowed = state or rule or level or trait or plan_missing
             out.say(
                 "No warning fits."
-                if state or rule
+                if narrowed
                 else "No warning yet: `hub signal list` shows what waits for a decision."
             )
             return
@@ -52,19 +75,112 @@ def list_warnings(
                 (
                     one["warning_no"],
                     one["rule_id"],
-                    words.word(words.LEVELS, one["level"]),
-                    words.short(words.WARNING_STATES, one["state"])
-                    if one["dispatched_at"]
-                    else f"{words.short(words.WARNING_STATES, one['state'])}，待交办",
-                    one["summary"],
+                    words.level(one["level"], subject=one["subject"], rule_id=one["rule_id"]),
+                    _state(one),
+                    one["summary"] + (f"（共{one['signals']}条苗头信息）" if one["signals"] > 1 else ""),
                 )
                 for one in found
             ],
             whole=["warning", "level"],
         )
+        late = [one for one in found if wants_plan(one)]
+        for one in late:
+            passed = ", which has passed" if one["plan_due_at"] <= now else ""
+            out.say(
+                f"{one['warning_no']}: its plan 预案 is due by {out.moment(one['plan_due_at'])}{passed} (`hub warning plan`)."
+            )
         out.newest(found, limit)
 
     door.answer({"warnings": found}, tell)
+
+
+def _state(one: dict[str, Any]) -> str:
+    from hub.cli import words
+
+    state = words.short(words.WARNING_STATES, one["state"])
+    return state if one["dispatched_at"] else f"{state}，待交办"
+
+
+def wants_plan(one: dict[str, Any]) -> bool:
+    """Whether a plan is due with that warning, a row of the list, and is not there."""
+    return one["plan_due_at"] is not None and not one["planned"] and one["state"] == WarningState.ISSUED
+
+
+def show(
+    ctx: typer.Context, number: Annotated[str, typer.Argument(metavar="NO", help="From `hub warning list`.")]
+) -> None:
+    """Show one warning: its signals and decisions, plan, four firsts, stage, and what was told to whom.
+
+    What its signals rest on says `hub warning why NO`.
+    """
+    door = door_of(ctx)
+    from hub.store import triage, views, warnings
+
+    with door.rows() as (_, connection):
+        warning_id = warnings.find(connection, number).warning_id
+        (one,) = views.warnings(connection, number=number)
+        ids = triage.signal_ids_of(connection, warning_id)
+        document = {
+            "warning": one,
+            "signals": views.signals(connection, only=ids, limit=len(ids) or 1),
+            "decisions": triage.decisions(connection, ids),
+            "plan": triage.plan_of(connection, warning_id),
+            "four_first": triage.acts_of(connection, warning_id),
+            "told": views.tellings(connection, warning_id),
+            "orders": views.orders_of_warning(connection, warning_id),
+        }
+    door.answer(document, lambda: _tell_warning(document))
+
+
+def _tell_warning(document: dict[str, Any]) -> None:
+    from hub.cli import out, words
+
+    one, plan = document["warning"], document["plan"]
+    missing = f"none, due by {out.moment(one['plan_due_at'])}" if wants_plan(one) else None
+    out.fields(
+        [
+            ("warning 预警", one["warning_no"]),
+            ("rule", one["rule_id"]),
+            ("level", words.level(one["level"], subject=one["subject"], rule_id=one["rule_id"])),
+            ("state", _state(one)),
+            ("stage", words.word(words.STAGES, one["stage"])),
+            ("triage 研判", words.word(words.MANNERS, one["manner"])),
+            ("traits 特征", "、".join(words.short(words.TRAITS, trait) for trait in one["traits"])),
+            ("issued", f"{out.moment(one['issued_at'])} by {one['issued_by']}: {one['reason']}"),
+            (
+                "revoked 摘牌",
+                f"{out.moment(one['revoked_at'])} by {one['revoked_by']}: {one['revoked_why']}"
+                if one["revoked_at"]
+                else None,
+            ),
+            (
+                "plan 预案",
+                f"{plan['text']} ({plan['owner']}, {plan['starts_on']} to {plan['due_on']})"
+                if plan
+                else missing,
+            ),
+        ]
+    )
+    for act in document["four_first"]:
+        said = f": {act['note']}" if act["note"] else ""
+        out.say(f"{words.short(words.FOUR_FIRST, act['act'])}  {out.moment(act['at'])} by {act['by']}{said}")
+    for signal in document["signals"]:
+        out.say(f"signal {signal['signal_id']}  {signal['rule_id']}  {signal['summary']}")
+    for row in document["decisions"]:
+        out.say(
+            f"decision {out.moment(row['at'])}  {words.word(words.VERDICTS, row['verdict'])}, "
+            f"{words.short(words.MANNERS, row['manner'])}, by {row['by']}: {row['reason']}"
+        )
+    for told in document["told"]:
+        message = f", message {told['message_id']}" if told["message_id"] else ""
+        out.say(
+            f"told {told['organisation_name']} {out.moment(told['at'])} ({told['cause']}, level {told['level']}, "
+            f"{out.plural(told['demands'], 'demand')}{message})"
+        )
+    for order in document["orders"]:
+        out.say(
+            f"order {order['order_no']} to {order['organisation_name']} ({words.word(words.ORDER_STATES, order['state'])})"
+        )
 
 
 def why(
@@ -123,7 +239,14 @@ def _tell(found: Why, orders: list[dict[str, Any]], again: Recomputed | None) ->
             ("value", f"{signal.metric} = {signal.value:g}"),
             ("threshold", f"{signal.threshold:g}"),
             ("baseline", f"{signal.baseline:g}" if signal.baseline is not None else "none"),
-            ("level", words.word(words.LEVELS, warning.level if warning else signal.level)),
+            (
+                "level",
+                words.level(
+                    warning.level if warning else signal.level,
+                    subject=signal.subject,
+                    rule_id=signal.rule_id,
+                ),
+            ),
             ("reporters", signal.reporters),
             ("historical", signal.historical or None),
             ("labels", list(signal.labels)),

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.model.codes import (
+    CARD_TITLES,
+    LEVEL_TITLES,
     AnomalyType,
     Anonymity,
     CaseKind,
@@ -15,6 +17,7 @@ from hub.model.codes import (
     DemandStatus,
     DemandType,
     FindingState,
+    FourFirst,
     InspectionKind,
     Level,
     MessageState,
@@ -25,10 +28,14 @@ from hub.model.codes import (
     ReplyState,
     Severity,
     SignalState,
+    TriageManner,
     Urgency,
+    WarningStage,
     WarningState,
     Watch,
+    level_title,
 )
+from hub.model.holding import TRAIT_TITLES, Cause
 
 TYPES = {
     DemandType.CONSULTATION: "咨询",
@@ -51,8 +58,32 @@ STATUSES = {
     DemandStatus.MERGED: "并单",
     DemandStatus.VOID: "作废",
 }
-LEVELS = {Level.NOTICE: "1 一般", Level.SERIOUS: "2 较重", Level.GRAVE: "3 重大"}
-CASE_LEVELS = {Level.NOTICE: "1 提醒", Level.SERIOUS: "2 黄牌", Level.GRAVE: "3 红牌"}
+LEVELS = {level: f"{int(level)} {title}" for level, title in LEVEL_TITLES.items()}
+CASE_LEVELS = {level: f"{int(level)} {title}" for level, title in CARD_TITLES.items()}
+TRAITS = {trait: f"{trait.value} {title}" for trait, title in TRAIT_TITLES.items()}
+MANNERS = {
+    TriageManner.INDIVIDUAL: "individual 个别分析",
+    TriageManner.GROUPED: "grouped 类型化归集",
+}
+FOUR_FIRST = {
+    FourFirst.WARN: "warn 先预警",
+    FourFirst.STEP_IN: "step_in 先介入",
+    FourFirst.FIND_GAPS: "find_gaps 先查缺",
+    FourFirst.FILL: "fill 先补位",
+}
+STAGES = {
+    WarningStage.WARNED: "warned 预警",
+    WarningStage.CORRECTING: "correcting 纠错",
+    WarningStage.SUPERVISED: "supervised 督察督办",
+}
+VERDICTS = {"issue": "issue 发出预警", "dismiss": "dismiss 不属预期", "hold": "hold 留观"}
+HELD = {
+    Cause.UNPLANNED: "unplanned 待预案",
+    Cause.OUTRANKED: "outranked 已有更高等级",
+    Cause.INHIBITED: "inhibited 已由上级预警涵盖",
+    Cause.SILENCED: "silenced 静默中",
+    Cause.MUTED: "muted 待工作时间",
+}
 CASE_KINDS = {
     CaseKind.INSTANT: "instant 即办件",
     CaseKind.PROMISED: "promised 承诺件",
@@ -175,3 +206,11 @@ def short(words: Mapping[Any, str], code: object) -> str:
 def word(words: Mapping[Any, str], code: object) -> str:
     """The county's word; the code itself where it is newer than this table."""
     return words.get(code, str(code))
+
+
+def level(number: int, *, subject: str, rule_id: str) -> str:
+    """A level by its number and by what it is called for that subject: ``2 黄牌`` of a case, ``2 较重`` of a demand."""
+    try:
+        return f"{int(number)} {level_title(Level(number), subject=subject, rule_id=rule_id)}"
+    except ValueError:
+        return str(number)

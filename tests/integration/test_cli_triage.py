@@ -1,0 +1,214 @@
+"""The commands of triage as a clerk meets them: what is listed, what is asked for, what is said, what is refused."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+import pytest
+
+from hub.clock import COUNTY_ZONE
+from tests.support.desk import OTHER_PHONE, Desk, issued, record, said_once
+
+BY = ("--by", "王科长", "--reason", "反复反映")
+PLAN = (
+    "--plan",
+    "上门核实",
+    "--plan-owner",
+    "李副局长",
+    "--plan-from",
+    "2026-11-23",
+    "--plan-to",
+    "2026-11-25",
+)
+CROWD = "工人准备明天到县政府门口集体上访"
+
+
+def until(**ahead: float) -> str:
+    return (datetime.now(COUNTY_ZONE) + timedelta(**ahead)).isoformat(timespec="minutes")
+
+
+@pytest.fixture
+def waiting(desk: Desk) -> list[str]:
+    """Two signals that wait for a decision (W08 群体, W01); their ids in that order."""
+    desk.apply_config()
+    desk.same_person_three_times()
+    desk.portal.add(record(9, phone=OTHER_PHONE, words=CROWD))
+    desk.hub("run", "once")
+    found = {one["rule_id"]: one["signal_id"] for one in signals(desk)}
+    return [found["W08"], found["W01"]]
+
+
+def signals(desk: Desk, *options: str) -> list[dict]:
+    answer = desk.hub("signal", "list", *options, "--json")
+    assert answer.code == 0, answer.err
+    return answer.document["signals"]
+
+
+def warning(desk: Desk, number: str) -> dict:
+    return desk.hub("warning", "show", number, "--json").document
+
+
+def test_several_signals_on_one_line_are_one_warning(desk, waiting):
+    answer = desk.hub("signal", "triage", *waiting, "--issue", *BY)
+    assert answer.code == 0, answer.err
+    assert "these 2 signals together" in answer.out
+    number = signals(desk)[0]["warning_no"]
+    shown = warning(desk, number)
+    assert (shown["warning"]["manner"], len(shown["signals"]), len(shown["decisions"])) == ("grouped", 2, 2)
+    said = desk.hub("warning", "show", number).out
+    assert "类型化归集" in said
+    assert "先预警" in said
+
+
+@pytest.mark.requirement("R57")
+def test_signals_are_listed_by_trait_rule_level_and_state(desk, waiting):
+    crowd, repeated = waiting
+    held = desk.hub("signal", "triage", crowd, "--hold", "--trait", "sensitive", "--trait", "group_risk", *BY)
+    assert held.code == 0, held.err
+    assert [one["signal_id"] for one in signals(desk, "--trait", "sensitive")] == [crowd]
+    assert [one["signal_id"] for one in signals(desk, "--trait", "group_risk", "--state", "open")] == [crowd]
+    assert signals(desk, "--trait", "wide") == []
+    assert [one["signal_id"] for one in signals(desk, "--rule", "W01", "--level", "2")] == [repeated]
+    assert signals(desk, "--level", "3") == []
+    assert "热点敏感" in desk.hub("signal", "list").out
+
+
+@pytest.mark.requirement("R58")
+def test_a_trait_without_a_plan_is_refused_with_what_is_missing_and_with_one_is_issued(desk, waiting):
+    given = ("signal", "triage", waiting[0], "--issue", "--trait", "sensitive", *BY)
+    refused = desk.hub(*given)
+    assert refused.code == 1
+    message = said_once(refused)
+    assert "热点敏感" in message
+    assert "--plan-owner" in message
+    part = desk.hub(*given, "--plan", "上门核实")
+    assert part.code == 2
+    assert "--plan-owner, --plan-from, --plan-to missing" in part.err.replace("\n", " ")
+    assert desk.hub(*given, *PLAN).code == 0
+    (one,) = desk.hub("warning", "list", "--trait", "sensitive", "--json").document["warnings"]
+    assert one["planned"]
+
+
+@pytest.mark.requirement("R58")
+def test_a_warning_of_danger_is_listed_until_its_plan_stands(desk):
+    desk.apply_config()
+    desk.portal.add(record(1, words="楼下着火了，快来人。"))
+    desk.hub("run", "once")
+    (one,) = desk.hub("warning", "list", "--plan-missing", "--json").document["warnings"]
+    assert "hub warning plan" in desk.hub("warning", "list").out
+    number = one["warning_no"]
+    attach = ("warning", "plan", number, *PLAN, "--by", "王科长", "--json")
+    assert desk.hub(*attach).document["new"] is True
+    assert desk.hub(*attach).document["new"] is False
+    assert desk.hub("warning", "list", "--plan-missing", "--json").document["warnings"] == []
+    assert warning(desk, number)["plan"]["owner"] == "李副局长"
+
+
+def test_a_warning_is_revoked_and_the_department_reads_of_it(desk):
+    number = issued(desk)
+    answer = desk.hub("warning", "revoke", number, *BY)
+    assert answer.code == 0, answer.err
+    assert "withdrawn: order J" in answer.out
+    assert desk.hub("warning", "revoke", number, *BY, "--json").document["revoked"]["orders"] == []
+    assert desk.hub("run", "once", "--step", "deliver").code == 0
+    types = [json.loads(one.body)["type"] for one in desk.department.deliveries]
+    assert types == ["order.created", "warning.revoked"]
+    assert "摘牌" in desk.hub("warning", "show", number).out
+
+
+@pytest.mark.requirement("R3")
+def test_the_four_firsts_are_noted_with_a_warning_and_counted(desk):
+    number = issued(desk)
+    answer = desk.hub(
+        "warning",
+        "four-first",
+        number,
+        "--did",
+        "step_in",
+        "--did",
+        "fill",
+        "--by",
+        "李局长",
+        "--note",
+        "增开窗口",
+    )
+    assert answer.code == 0, answer.err
+    assert "先介入" in answer.out
+    counted = desk.hub("warning", "four-first", "--json").document["four_first"]
+    assert counted == {"warn": 1, "step_in": 1, "find_gaps": 0, "fill": 1}
+    assert desk.hub("warning", "four-first", "--did", "fill").code == 2
+
+
+@pytest.mark.requirement("R43")
+def test_a_warning_goes_from_warning_to_correcting_to_supervision_and_never_back(desk):
+    number = issued(desk)
+    assert warning(desk, number)["warning"]["stage"] == "warned"
+    for stage in ("correcting", "supervised", "supervised"):
+        assert desk.hub("warning", "stage", number, stage, *BY).code == 0
+    back = desk.hub("warning", "stage", number, "correcting", *BY)
+    assert back.code == 1
+    assert "does not go back" in said_once(back)
+    rows = desk.rows("SELECT detail FROM audit_log WHERE action = 'warning.stage' ORDER BY audit_id")
+    assert [row.detail["to"] for row in rows] == ["correcting", "supervised"]
+
+
+def test_a_silence_is_added_listed_with_what_it_holds_and_ended(desk, waiting):
+    made = desk.hub(
+        "silence", "add", "--rule", "W08", "--level", "3", "--until", until(hours=2), *BY, "--json"
+    )
+    assert made.code == 0, made.err
+    silence_id = made.document["silence"]["silence_id"]
+    assert made.document["silence"]["held"] == 1
+    (held,) = signals(desk, "--held")
+    assert (held["signal_id"], held["held"]["cause"], held["held"]["by"]) == (
+        waiting[0],
+        "silenced",
+        silence_id,
+    )
+    said = desk.hub("signal", "list").out
+    assert "静默中" in said
+    assert "1 of these are held back" in said
+    assert "holds 1 signal" in desk.hub("silence", "list").out
+    assert desk.hub("silence", "expire", silence_id, *BY).code == 0
+    assert signals(desk, "--held") == []
+    assert "ended by 王科长" in desk.hub("silence", "list", "--all").out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--until", "2020-01-01"), "ends after now"),
+        (("--rule", "W8", "--until", "+"), "no plugin brings it"),
+        (("--region", "41152x", "--until", "+"), "no region code"),
+        (("--until", "+"), "names a rule"),
+        (("--rule", "W08", "--until", "soon"), "is no time"),
+    ],
+)
+def test_a_silence_that_cannot_stand_is_a_matter_of_usage(desk, options, said):
+    given = [until(hours=1) if one == "+" else one for one in options]
+    answer = desk.hub("silence", "add", *given, *BY)
+    assert answer.code == 2
+    assert said in answer.err.replace("\n", " ")
+
+
+def test_a_list_without_a_silence_says_so(desk):
+    assert "No silence stands" in desk.hub("silence", "list").out
+
+
+def test_what_does_not_exist_is_named_with_where_to_look(desk):
+    for command, where in (
+        (("warning", "show", "Y1"), "hub warning list"),
+        (("warning", "revoke", "Y1", *BY), "hub warning list"),
+        (("warning", "stage", "Y1", "correcting", *BY), "hub warning list"),
+        (("silence", "expire", "01NO", *BY), "hub silence list"),
+        (("signal", "triage", "01NO", "--issue", *BY), "hub signal list"),
+    ):
+        answer = desk.hub(*command)
+        assert answer.code == 1
+        assert where in said_once(answer)
+
+
+@pytest.mark.parametrize("choice", [(), ("--issue", "--dismiss"), ("--dismiss", *PLAN)])
+def test_a_decision_says_which_and_a_plan_goes_with_a_warning(desk, choice):
+    assert desk.hub("signal", "triage", "01X", *choice, *BY).code == 2
