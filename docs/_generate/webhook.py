@@ -9,16 +9,16 @@ from pydantic import BaseModel
 
 from docs._generate.fields import table
 from hub.model.calendar import ChinaCalendar, working_days_due
-from hub.model.codes import Anonymity, DemandStatus, DemandType, Level, Nature, Urgency, Watch
+from hub.model.codes import LEVEL_TITLES, Anonymity, DemandStatus, DemandType, Level, Nature, Urgency, Watch
 from hub.model.demand import DemandFacts
-from hub.model.warning import OrderMessage, WarningMessage
+from hub.model.warning import OrderMessage, RaisedMessage, RevokedMessage, WarningMessage
 from hub.pipeline.dispatch import (
     DUE_BASIS,
     DUE_WORKING_DAYS,
     REPLY_FIELDS,
     RETURN_CODES,
-    _shown,
     canonical_json,
+    shown,
 )
 from hub.pipeline.retries import STANDARD_DELAYS_S, RetrySchedule
 from hub.sdk.signing import sign
@@ -34,7 +34,8 @@ ORDER_FIELDS = {
     "order_no": "交办单编号",
     "revision": "交办单的修订号，从 1 开始；同一编号以修订号大者为准",
     "role": "`host` 主办",
-    "level": "级别：1 一般，2 较重，3 重大",
+    "level": "级别：1、2、3，数字越大越重",
+    "level_title": "级别名称：诉求类为一般、较重、重大，办件时限和行为类为提醒、黄牌、红牌",
     "organisation": "贵单位在枢纽中的代码",
     "organisation_name": "贵单位名称",
     "warning_no": "所依据的预警编号；直接由诉求交办的为 `null`",
@@ -56,6 +57,7 @@ WARNING_FIELDS = {
     "schema_version": ORDER_FIELDS["schema_version"],
     "warning_no": "预警编号",
     "level": ORDER_FIELDS["level"],
+    "level_title": ORDER_FIELDS["level_title"],
     "organisation": ORDER_FIELDS["organisation"],
     "organisation_name": ORDER_FIELDS["organisation_name"],
     "rule": "预警规则的编号和名称",
@@ -64,6 +66,39 @@ WARNING_FIELDS = {
     "observed": ORDER_FIELDS["observed"],
     "contact": ORDER_FIELDS["contact"],
     "created_at": "预警时间，带时区",
+}
+RAISED_FIELDS = {
+    "type": "事件类型，固定为 `warning.raised`",
+    "schema_version": ORDER_FIELDS["schema_version"],
+    "warning_no": "预警编号，与此前的预警或交办单相同",
+    "cause": "原因：`raised` 级别上升，`grown` 同类诉求增加，`back` 平息后复发",
+    "level": ORDER_FIELDS["level"],
+    "level_title": ORDER_FIELDS["level_title"],
+    "level_before": "上次告知的级别",
+    "organisation": ORDER_FIELDS["organisation"],
+    "organisation_name": ORDER_FIELDS["organisation_name"],
+    "order_no": "承办此事的交办单编号，时限不变；诉求已在其他平台承办的为 `null`",
+    "revision": "该交办单的新修订号；没有交办单的为 `null`",
+    "rule": "预警规则的编号和名称",
+    "why": "为什么再次告知，不含个人信息",
+    "demands": "新并入该交办单的诉求，各字段同 `order.created`",
+    "cited": "已由其他平台或其他交办单承办的部分，只作参考，不重复办理",
+    "observed": ORDER_FIELDS["observed"],
+    "contact": ORDER_FIELDS["contact"],
+    "created_at": "告知时间，带时区",
+}
+REVOKED_FIELDS = {
+    "type": "事件类型，固定为 `warning.revoked`",
+    "schema_version": ORDER_FIELDS["schema_version"],
+    "warning_no": "被撤销（摘牌）的预警编号",
+    "organisation": ORDER_FIELDS["organisation"],
+    "organisation_name": ORDER_FIELDS["organisation_name"],
+    "order_no": "随之撤回、不再办理的交办单编号；没有交办单或交办单继续办理的为 `null`",
+    "revision": "该交办单的新修订号；没有撤回交办单的为 `null`",
+    "replaced_by": "代替它的更高等级预警编号；由人撤销的为 `null`",
+    "reason": "撤销的原因",
+    "contact": ORDER_FIELDS["contact"],
+    "created_at": "撤销时间，带时区",
 }
 DEMAND_FIELDS = {
     "demand_no": "诉求编号",
@@ -133,12 +168,13 @@ def order() -> OrderMessage:
     return OrderMessage(
         order_no="J41152120261123000003",
         level=Level.SERIOUS,
+        level_title=LEVEL_TITLES[Level.SERIOUS],
         organisation="natural-resources",
         organisation_name="县自然资源局",
         warning_no="Y41152120261123000002",
         rule="W01 同人多诉",
         why="同一诉求人在30日内提出诉求3件（达到3件即提示），共涉及诉求3件。",
-        demands=(_shown(demand(), protected=False),),
+        demands=(shown(demand(), protected=False),),
         due_at=due.at,
         due_basis=due.basis,
         due_provisional=due.provisional,
@@ -165,9 +201,9 @@ def headers() -> dict[str, str]:
 
 def example() -> str:
     """The request as it arrives; the body is broken into lines for the page, and is one line on the wire."""
-    shown = json.dumps(json.loads(body()), ensure_ascii=False, indent=2)
+    broken = json.dumps(json.loads(body()), ensure_ascii=False, indent=2)
     lines = "\n".join(f"{name}: {value}" for name, value in headers().items())
-    return f"```http\nPOST /webhook HTTP/1.1\n{lines}\n```\n\n```json\n{shown}\n```\n"
+    return f"```http\nPOST /webhook HTTP/1.1\n{lines}\n```\n\n```json\n{broken}\n```\n"
 
 
 def vector() -> str:
@@ -192,12 +228,22 @@ def warning_fields() -> str:
     return _fields(WarningMessage, WARNING_FIELDS)
 
 
+def raised_fields() -> str:
+    """The fields of ``warning.raised``."""
+    return _fields(RaisedMessage, RAISED_FIELDS)
+
+
+def revoked_fields() -> str:
+    """The fields of ``warning.revoked``."""
+    return _fields(RevokedMessage, REVOKED_FIELDS)
+
+
 def demand_fields() -> str:
     """The fields of one of ``demands``; of a protected demand the number alone."""
-    shown = _shown(demand(), protected=False)
-    _same("a demand", set(shown), DEMAND_FIELDS)
-    always = set(_shown(demand().model_copy(update=dict.fromkeys(_optional())), protected=False))
-    rows = [[f"`{name}`", "" if name in always else "可缺", DEMAND_FIELDS[name]] for name in shown]
+    whole = shown(demand(), protected=False)
+    _same("a demand", set(whole), DEMAND_FIELDS)
+    always = set(shown(demand().model_copy(update=dict.fromkeys(_optional())), protected=False))
+    rows = [[f"`{name}`", "" if name in always else "可缺", DEMAND_FIELDS[name]] for name in whole]
     return table(["字段", "", "含义"], rows) + "\n"
 
 

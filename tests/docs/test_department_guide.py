@@ -14,7 +14,7 @@ import standardwebhooks
 from docs._generate import webhook
 from hub.model.codes import DemandType
 from hub.model.config import EndpointEntry
-from hub.pipeline.dispatch import _shown
+from hub.pipeline.dispatch import shown
 from hub.pipeline.retries import STANDARD_DELAYS_S
 from hub.sdk.signing import generate_secret, sign, verify
 from tests.docs.pages import Terminal, blocks, text_of
@@ -116,7 +116,7 @@ def test_times_and_attempts_of_the_page_are_those_of_the_code():
 def test_of_a_protected_demand_the_number_alone_is_sent():
     report = webhook.demand().model_copy(update={"demand_type": DemandType.REPORT})
 
-    assert _shown(report, protected=True) == {"demand_no": report.demand_no}
+    assert shown(report, protected=True) == {"demand_no": report.demand_no}
 
 
 def cases(secret):
