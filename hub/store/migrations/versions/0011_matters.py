@@ -1,7 +1,7 @@
 """Matters 同一诉求（并案）: which demands are about one thing, and by what each of them was told.
 
-Revision ID: 0010
-Revises: 0015
+Revision ID: 0011
+Revises: 0010
 Create Date: 2026-11-26
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0010"
-down_revision = "0015"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """Settings of rules name who answers for them, and may hold from a later day on.
 
-Revision ID: 0016
-Revises: 0014
+Revision ID: 0013
+Revises: 0012
 Create Date: 2026-11-26
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0016"
-down_revision = "0014"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

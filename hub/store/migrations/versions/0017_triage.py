@@ -1,7 +1,7 @@
 """Triage in full: groups of signals, plans, the four firsts, silences, and what each department was told.
 
-Revision ID: 0011
-Revises: 0012
+Revision ID: 0017
+Revises: 0016
 Create Date: 2026-11-26
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0011"
-down_revision = "0012"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

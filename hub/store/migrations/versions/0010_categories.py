@@ -1,6 +1,6 @@
 """Which category each demand has, by whom it was decided, and the county's models.
 
-Revision ID: 0015
+Revision ID: 0010
 Revises: 0009
 Create Date: 2026-11-26
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0015"
+revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None

@@ -1,7 +1,7 @@
 """Looks into cases, ratings, findings and monitor events by what they are about: rules about cases ask for them.
 
-Revision ID: 0012
-Revises: 0018
+Revision ID: 0016
+Revises: 0015
 Create Date: 2026-11-26
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0012"
-down_revision = "0018"
+revision = "0016"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """Where the rules look for groups: one trouble at one place, and what a window could not do.
 
-Revision ID: 0013
-Revises: 0016
+Revision ID: 0014
+Revises: 0013
 Create Date: 2026-11-26
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0013"
-down_revision = "0016"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
