@@ -24,6 +24,7 @@ from python_calamine import CalamineWorkbook
 
 from hub.text.matter import Outcome
 from hub.text.matter_memory import MemoryGrouping
+from hub.text.matter_words import BODY_CHARS, TITLE_CHARS
 
 _CLAUSE = re.compile(r"[^，。！？；\n]+[，。！？；\n]*")
 _WINDOW = 500
@@ -181,8 +182,9 @@ def cost_at(messages: Sequence[Message], sizes: Sequence[int]) -> None:
 def cost_stored(messages: Sequence[Message], more: Sequence[tuple[str, str]], sizes: Sequence[int]) -> None:
     """Prints CPU ms a text of the hub's step and of its PostgreSQL, over real messages that come when so many are stored.
 
-    They come in pages of 500, the last 100 of them one by one; each is measured in four parts, and the median is printed beside
-    the least: others may be at work on the machine.
+    They come in pages of 500, the last 100 of them one by one; of four pages the median is printed beside the least. The last
+    column is a yardstick, cutting the same texts with rjieba and no more: CPU time is no fixed measure where others are at work on the
+    machine.
     """
     from matters_stored import stored
 
@@ -195,7 +197,7 @@ def cost_stored(messages: Sequence[Message], more: Sequence[tuple[str, str]], si
     mixed = ((title, body) for _, title, body in islice(_endless(messages), len(messages), None))
     print(f"{len(others)} real texts are stored first, then such as are put together from their clauses")
     print(
-        f"{'stored':>8} {'at once':>8} {'this process':>13} {'PostgreSQL':>11} {'CPU ms a text':>14} {'least':>6}"
+        f"{'stored':>8} {'at once':>8} {'this process':>13} {'PostgreSQL':>11} {'CPU ms a text':>14} {'least':>6} {'cut alone':>10}"
     )
     for size in sorted(sizes):
         with stored() as hub:
@@ -203,7 +205,10 @@ def cost_stored(messages: Sequence[Message], more: Sequence[tuple[str, str]], si
             draw.shuffle(fill)
             hub.add(fill, at_once=_WINDOW)
             hub.group()
-            costs = [hub.measured(window, at_once=_WINDOW) for window in windows]
+            costs, cuts = [], []
+            for window in windows:
+                cuts.append(cut_alone(window))
+                costs.append(hub.measured(window, at_once=_WINDOW))
             singles = [[hub.measured([one], at_once=1) for one in single]]
             for measured in (costs, *singles):
                 client = median(one.client_ms for one in measured)
@@ -212,9 +217,21 @@ def cost_stored(messages: Sequence[Message], more: Sequence[tuple[str, str]], si
                 least = min(one.client_ms for one in measured) + server
                 at_once = measured[0].at_once
                 print(
-                    f"{size:>8} {at_once:>8} {client:>13.2f} {server:>11.2f} {client + server:>14.2f} {least:>6.2f}"
+                    f"{size:>8} {at_once:>8} {client:>13.2f} {server:>11.2f} {client + server:>14.2f} {least:>6.2f} "
+                    f"{median(cuts):>10.3f}"
                 )
             print(f"{'':>8} {hub.kept()}")
+
+
+def cut_alone(texts: Sequence[tuple[str, str]]) -> float:
+    """CPU ms a text of cutting what the grouping reads of it."""
+    import rjieba
+
+    before = time.process_time()
+    for title, body in texts:
+        rjieba.tag(title[:TITLE_CHARS])
+        rjieba.tag(body[:BODY_CHARS])
+    return (time.process_time() - before) / len(texts) * 1e3
 
 
 def _endless(messages: Sequence[Message]) -> Iterator[tuple[str, str, str]]:
