@@ -31,6 +31,11 @@ from hub.errors import Code, ConfigError
 from hub.sdk.signing import generate_secret
 
 OFFICE = "zwfw-office"
+# What nobody else can be told, and what concerns somebody's conduct, goes to the handling office.
+RECEIVERS = {
+    OFFICE: "县政务服务和大数据管理局处置办理股室",
+    **{code: department.name for code, department in DEPARTMENTS.items()},
+}
 # Changes with the words of the world: a county that began with others cannot be gone on with.
 WORLD = 2
 
@@ -71,12 +76,12 @@ class SimulatedCounty:
             self._portal_site.show(sheet)
         self.receivers = {
             code: DepartmentReceiver(
-                department.name,
+                name,
                 self._secrets[f"webhook_{code}"],
                 effects_file=home / f"received-{code}.txt",
                 clock=clock,
             )
-            for code, department in DEPARTMENTS.items()
+            for code, name in RECEIVERS.items()
         }
         self._started: list[Any] = []
 
@@ -160,7 +165,7 @@ class SimulatedCounty:
             "organisations": [
                 {
                     "code": OFFICE,
-                    "name": "县政务服务和大数据管理局处置办理股室",
+                    "name": RECEIVERS[OFFICE],
                     "level": "county",
                     "handling_office": True,
                 },
@@ -249,7 +254,7 @@ class SimulatedCounty:
         folder = self.home / "secrets"
         folder.mkdir(exist_ok=True, mode=0o700)
         wanted = {name: secrets.token_urlsafe(18) for name in secrets_of(channels)}
-        wanted |= {f"webhook_{code}": generate_secret() for code in DEPARTMENTS}
+        wanted |= {f"webhook_{code}": generate_secret() for code in RECEIVERS}
         found = {}
         for name, fresh in wanted.items():
             file = folder / name
