@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 import pytest
 
 from hub.builtin.rules.counts import FrequentProblem
+from hub.builtin.rules.regions import BusyRegion
+from hub.builtin.rules.season import SeasonalRise
 from hub.clock import ManualClock
 from hub.model.demand import Demand
 from hub.model.place import RegionEntry
@@ -22,6 +24,7 @@ from hub.store import places
 from hub.store.engine import Store
 from tests.support.judging import COUNTY, County, local, plugins_with
 
+OWN = (FrequentProblem, BusyRegion, SeasonalRise)
 TOWN, OTHER = "411521001000", "411521002000"
 LAST = date(2026, 11, 16)
 """Monday of the last week that is over: the tests' clock stands at 23 November."""
@@ -29,7 +32,7 @@ LAST = date(2026, 11, 16)
 
 @pytest.fixture
 def county(store: Store, ring: KeyRing, clock: ManualClock) -> County:
-    return County(store, ring, clock)
+    return County(store, ring, clock, plugins_with(own=OWN))
 
 
 def at(week: int, day: int, hour: int = 9, minute: int = 0) -> datetime:
@@ -285,7 +288,7 @@ class Nan(FrequentProblem):
 def test_a_weekly_rule_that_fails_is_told_and_stops_no_other(
     store: Store, ring: KeyRing, clock: ManualClock
 ) -> None:
-    county = County(store, ring, clock, plugins_with(Broken, Nan))
+    county = County(store, ring, clock, plugins_with(Broken, Nan, own=OWN))
     county.receive(*a_year_of(county, "供水服务", RISEN))
     report = county.evaluate()
     assert {problem.where for problem in report.problems} == {"rule T05", "rule T06"}
