@@ -18,6 +18,7 @@ from hub.model.place import is_region_code
 from hub.seal import Sealer, SearchKeys
 from hub.store.landing import as_jsonb
 from hub.store.persons import PHONE_OF_CALLER
+from hub.text.heads import declared_heads
 from hub.text.identity import (
     Reading,
     Unusable,
@@ -179,7 +180,7 @@ class Intake:
             said["business_class"]._value_,
             service_step._value_ if service_step is not None else None,
             sub_source or None,
-            said["declared_group_size"],
+            said["declared_group_size"] or declared_heads(text or ""),
             said["chases_open_order"],
             said["prev_source_no"],
             said["assigned_no"],
