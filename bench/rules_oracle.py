@@ -244,7 +244,7 @@ def _lasting(group: Sequence[Told]) -> list[Window]:
                 )
                 for week in range(8)
             ]
-            if heads >= fmean(weeks) + 3 * stdev(weeks):
+            if heads >= fmean(weeks) + 3 * stdev(weeks) and heads > fmean(weeks):
                 windows.append((frozenset(one.id for one in window), float(heads), 5.0, ""))
     waiting = [one for one in group if one.status in OPEN]
     for window in _windows(waiting, 30 * DAY):

@@ -335,7 +335,8 @@ class LastingGroup(_Grouped):
         for first, behind, who in counted(demands, timedelta(days=params.window_days)):
             if who.heads >= params.heads:
                 mean, bound = self._usual(demands, demands[first].submitted_at)
-                if who.heads >= bound:
+                # Where every week is alike there is no deviation, and as many as ever are no news.
+                if who.heads >= bound and who.heads > mean:
                     yield Window(first, behind, float(who.heads), max(float(params.heads), bound), mean)
         places = [place for place, one in enumerate(demands) if one.status in _UNRESOLVED]
         waiting = [demands[place] for place in places]
