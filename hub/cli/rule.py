@@ -73,7 +73,7 @@ def list_rules(ctx: typer.Context) -> None:
                 )
                 for one in found
             ],
-            whole=["rule", "title", "settings"],
+            whole=["rule", "title", "judges", "settings", "signals", "warnings"],
         )
         out.say("Signals and warnings are those that are open. `hub rule show ID` tells more of one.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,8 @@ from hub.model.codes import Trait, WarningState
 
 if TYPE_CHECKING:
     from hub.pipeline.why import Recomputed, Why
+
+_MOST_PLACES = 8
 
 
 def register(app: typer.Typer) -> None:
@@ -171,12 +174,7 @@ def _tell_warning(document: dict[str, Any]) -> None:
             f"decision {out.moment(row['at'])}  {words.word(words.VERDICTS, row['verdict'])}, "
             f"{words.short(words.MANNERS, row['manner'])}, by {row['by']}: {row['reason']}"
         )
-    for told in document["told"]:
-        message = f", message {told['message_id']}" if told["message_id"] else ""
-        out.say(
-            f"told {told['organisation_name']} {out.moment(told['at'])} ({told['cause']}, level {told['level']}, "
-            f"{out.plural(told['demands'], 'demand')}{message})"
-        )
+    _tell_told(document["told"])
     for order in document["orders"]:
         out.say(
             f"order {order['order_no']} to {order['organisation_name']} ({words.word(words.ORDER_STATES, order['state'])})"
@@ -190,7 +188,8 @@ def why(
         bool, typer.Option("--recompute", help="Let the rule judge the stored demands again; writes nothing.")
     ] = False,
 ) -> None:
-    """Say why a warning was issued: rule and version, parameters, window, value, threshold, baseline, demands.
+    """Say why a warning was issued: rule and version, parameters, window, value, threshold, baseline, reporters, demands and what
+    else it rests on, the words and places that they share, and what was sent to whom.
 
     With --recompute, exit code 1 when the same demands no longer give the same answer.
     """
@@ -202,26 +201,34 @@ def why(
         found = step.why(hub.pipeline_deps, number)
         again = step.recompute(hub.pipeline_deps, found.signal.signal_id) if recompute else None
         orders: list[dict[str, Any]] = []
+        told: list[dict[str, Any]] = []
         if found.warning is not None:
             with hub.store.begin() as connection:
                 orders = views.orders_of_warning(connection, found.warning.warning_id)
+                told = views.tellings(connection, found.warning.warning_id)
     document: dict[str, Any] = {
         "warning": found.warning,
         # The token of a person says nothing to a reader, and would let lists be joined.
         "signal": found.signal.model_dump(exclude={"key"} if found.signal.subject == "reporter" else None),
         "rule_title": found.rule_title,
         "demands": [one.model_dump(mode="json", exclude={"reporter_key"}) for one in found.demands],
+        "observed": found.observed,
+        "shared_words": [{"word": word, "demands": count} for word, count in found.shared_words],
+        "places": [{"place": place, "demands": count} for place, count in found.places],
         "orders": orders,
+        "told": told,
     }
     if again is not None:
         document["recomputed"] = {**asdict(again), "same": again.same}
         document["recomputed"].pop("draft")
-    door.answer(document, lambda: _tell(found, orders, again))
+    door.answer(document, lambda: _tell(found, orders, told, again))
     if again is not None and not again.same:
         raise typer.Exit(1)
 
 
-def _tell(found: Why, orders: list[dict[str, Any]], again: Recomputed | None) -> None:
+def _tell(
+    found: Why, orders: list[dict[str, Any]], told: list[dict[str, Any]], again: Recomputed | None
+) -> None:
     from hub.cli import out, words
 
     signal, warning = found.signal, found.warning
@@ -248,6 +255,8 @@ def _tell(found: Why, orders: list[dict[str, Any]], again: Recomputed | None) ->
                 ),
             ),
             ("reporters", signal.reporters),
+            ("shared words", _counted(found.shared_words)),
+            ("places", _counted(found.places[:_MOST_PLACES])),
             ("historical", signal.historical or None),
             ("labels", list(signal.labels)),
             (
@@ -259,6 +268,27 @@ def _tell(found: Why, orders: list[dict[str, Any]], again: Recomputed | None) ->
         ]
     )
     out.say()
+    for thing in found.observed:
+        out.say(_observed(thing))
+    if found.demands:
+        _tell_demands(found)
+    _tell_told(told)
+    for order in orders:
+        out.say(
+            f"order {order['order_no']} to {order['organisation_name']} ({words.word(words.ORDER_STATES, order['state'])})"
+        )
+    if again is not None:
+        out.say()
+        out.say(
+            "Recomputed from the stored demands: the same answer."
+            if again.same
+            else f"Recomputed from the stored demands: another answer; not the same: {', '.join(again.differs)}."
+        )
+
+
+def _tell_demands(found: Why) -> None:
+    from hub.cli import out, words
+
     out.table(
         ["demand", "submitted", "channel", "type", "title"],
         [
@@ -272,14 +302,29 @@ def _tell(found: Why, orders: list[dict[str, Any]], again: Recomputed | None) ->
             for one in found.demands
         ],
     )
-    for order in orders:
+
+
+def _tell_told(told: list[dict[str, Any]]) -> None:
+    from hub.cli import out
+
+    for one in told:
+        message = f", message {one['message_id']}" if one["message_id"] else ""
         out.say(
-            f"order {order['order_no']} to {order['organisation_name']} ({words.word(words.ORDER_STATES, order['state'])})"
+            f"told {one['organisation_name']} {out.moment(one['at'])} ({one['cause']}, level {one['level']}, "
+            f"resting on {one['demands']}{message})"
         )
-    if again is not None:
-        out.say()
-        out.say(
-            "Recomputed from the stored demands: the same answer."
-            if again.same
-            else f"Recomputed from the stored demands: another answer; not the same: {', '.join(again.differs)}."
-        )
+
+
+def _counted(counts: Sequence[tuple[str, int]]) -> str | None:
+    return "、".join(f"{what} ×{count}" for what, count in counts) or None
+
+
+def _observed(one: dict[str, Any]) -> str:
+    """One thing in a line: kind, number and what is told of it, codes and links left out."""
+    skip = {"kind", "number", "watch", "case_no", "item_code"}
+    said = "，".join(
+        value[:16].replace("T", " ") if name.endswith("_at") and isinstance(value, str) else str(value)
+        for name, value in one.items()
+        if name not in skip and not isinstance(value, list)
+    )
+    return f"{one['kind']} {one['number']}  {said}"
