@@ -17,10 +17,12 @@ from hub.errors import Code, ConfigError
 from hub.model.codes import Level
 from hub.model.demand import DemandFacts
 from hub.model.warning import SignalDraft
+from hub.pipeline import weeks
 from hub.pipeline.deps import PipelineDeps
 from hub.pipeline.judging import answer_of, ready_rule, spans, touched
 from hub.plugins import guard
 from hub.sdk.rules import MOMENT, AffectedKey, ObservationRule, Seen, WarningRule
+from hub.sdk.weekly import SeriesVerdict, WeeklyRule
 from hub.store import config, reach, seen, signals
 from hub.store.config import RuleSetting
 from hub.store.engine import Connection
@@ -126,10 +128,11 @@ def run(
     rule = ready_rule(deps, rule_id, setting if params is None else RuleSetting(params=params))
     found = Backtest(rule_id, rule.params.model_dump(mode="json"), since, until)
     affected = _touched(deps, rule, found, told)
+    tried = weeks.tried(deps, rule, since, until) if isinstance(rule, WeeklyRule) else None
     for start in range(0, len(affected), KEYS_AT_ONCE):
         part = affected[start : start + KEYS_AT_ONCE]
         with deps.store.begin() as connection, signals.savepoint(connection):
-            for draft in _drafts(deps, connection, now, rule, part):
+            for draft in _drafts(deps, connection, now, rule, part, tried):
                 if since < draft.window_to and draft.window_from < until:
                     found.shown.append(_shown(deps, connection, now, rule, draft))
         told("keys judged", min(start + KEYS_AT_ONCE, len(affected)))
@@ -168,15 +171,22 @@ def _facts(deps: PipelineDeps, rule: WarningRule, found: Backtest) -> Iterator[S
 
 
 def _drafts(
-    deps: PipelineDeps, connection: Connection, now: datetime, rule: WarningRule, keys: Sequence[AffectedKey]
+    deps: PipelineDeps,
+    connection: Connection,
+    now: datetime,
+    rule: WarningRule,
+    keys: Sequence[AffectedKey],
+    tried: Mapping[str, Sequence[SeriesVerdict]] | None,
 ) -> list[SignalDraft]:
-    answer = answer_of(deps, connection, now, rule, keys)
+    answer = answer_of(deps, connection, now, rule, keys, tried=tried)
     return [draft for key in sorted(answer.drafts) for draft in answer.drafts[key]]
 
 
 def _shown(
     deps: PipelineDeps, connection: Connection, now: datetime, rule: WarningRule, draft: SignalDraft
 ) -> Shown:
+    if isinstance(rule, WeeklyRule):
+        return Shown(draft, draft.window_from, draft.window_to)  # once its week was over
     times = sorted(
         [
             *signals.event_times(connection, draft.demand_ids).values(),

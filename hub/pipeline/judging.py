@@ -25,6 +25,7 @@ from hub.plugins import RuleEntry, guard
 from hub.plugins.rule_lint import key_fault
 from hub.sdk.gate import BreakerPolicy
 from hub.sdk.rules import AffectedKey, Recheck, RuleParams, WarningRule
+from hub.sdk.weekly import SeriesVerdict
 from hub.store import config, observed_work, signals, warnings
 from hub.store.chain import write_audit
 from hub.store.config import RuleSetting
@@ -291,15 +292,20 @@ def answer_of(
     now: datetime,
     rule: WarningRule,
     keys: Sequence[AffectedKey],
+    *,
+    tried: Mapping[str, Sequence[SeriesVerdict]] | None = None,
 ) -> Answer:
     """What a rule sees under these keys now; leave the savepoint when it raises.
+
+    Args:
+        tried: Of a weekly rule: its verdicts with these settings, instead of those that are kept.
 
     Raises:
         PluginError: The rule raised, hung, or gave what no rule may give.
         StoreError: The database failed.
     """
     what = f"rule {rule.rule_id}: evaluate"
-    history = StoreHistory(connection, now, deps.calendar)
+    history = StoreHistory(connection, now, deps.calendar, tried=tried)
     limit_statements(connection, deps.rule_timeout_s)
     try:
         given = guard(lambda: list(rule.evaluate(keys, history)), timeout_s=deps.rule_timeout_s, what=what)

@@ -23,7 +23,7 @@ from hub.model.report import Problem
 from hub.model.series import WEEKLY, SeriesKind, county_day, monday_of, start_of
 from hub.pipeline.judging import ready_rule
 from hub.plugins import guard
-from hub.sdk.weekly import WEEK, WeekCounts, WeekFindings, WeeklyRule
+from hub.sdk.weekly import WEEK, SeriesVerdict, WeekCounts, WeekFindings, WeeklyRule
 from hub.store import config, rollups, signals, weeks, work
 from hub.store.config import RuleSetting
 from hub.store.engine import Connection
@@ -81,6 +81,41 @@ def judge(deps: PipelineDeps, problems: dict[str, Problem]) -> int:
                     continue
                 done += _judge(deps, connection, rule, counts, inputs, now, problems)
         return done
+
+
+def tried(
+    deps: PipelineDeps, rule: WeeklyRule, since: datetime, until: datetime
+) -> dict[str, list[SeriesVerdict]]:
+    """What the rule would have found of the whole weeks in ``[since, until)``, by series, ascending by week; writes nothing.
+
+    Raises:
+        PluginError: The rule failed.
+    """
+    now = deps.clock.now()
+    found: dict[str, list[SeriesVerdict]] = {}
+    with deps.store.begin() as connection:
+        first = rollups.first_day(connection)
+        if first is None:
+            return found
+        week = max(monday_of(county_day(since)), _whole(first))
+        last = min(monday_of(county_day(until)), monday_of(county_day(now))) - WEEK
+        if last < week:
+            return found
+        ground = _Ground(connection, week, last, _whole(first))
+        regions = weeks.regions(connection)
+        groups = weeks.group_signals(connection, rule.reckons_with, start_of(week) - GROUP_DAYS)
+        while week <= last:
+            counts = ground.counts(week, regions, _groups(groups, week))
+            for one in _asked(deps, rule, counts).verdicts:
+                found.setdefault(one.series, []).append(one)
+            week += WEEK
+    return found
+
+
+def _groups(signals_of: Sequence[tuple[datetime, str]], week: date) -> dict[str, int]:
+    """Signals by region that ended in the 30 days that end with the week."""
+    end = start_of(week + WEEK)
+    return dict(sorted(Counter(where for at, where in signals_of if end - GROUP_DAYS < at <= end).items()))
 
 
 def _settle(connection: Connection, running: date) -> None:
@@ -141,10 +176,7 @@ class _Due:
 
     def groups(self, week: date) -> dict[str, int]:
         """Signals that `WeeklyRule.reckons_with` names, by region, in the 30 days that end with the week."""
-        end = start_of(week + WEEK)
-        return dict(
-            sorted(Counter(where for at, where in self._signals if end - GROUP_DAYS < at <= end).items())
-        )
+        return _groups(self._signals, week)
 
     def weeks(self) -> list[tuple[date, list[tuple[WeeklyRule, str]]]]:
         """Weeks that are over and wait, ascending, each with the rules and what it would be judged by."""
@@ -220,12 +252,8 @@ def _judge(
     """One week by one rule, in a savepoint of its own; the rule is asked again of every series of which it says something else now."""
     try:
         with signals.savepoint(connection):
-            findings = guard(
-                partial(rule.judge, counts), timeout_s=deps.rule_timeout_s, what=f"rule {rule.rule_id}: judge"
-            )
-            changed = weeks.put(
-                connection, rule.rule_id, counts.week, inputs, _fitting(rule, counts, findings), now
-            )
+            findings = _asked(deps, rule, counts)
+            changed = weeks.put(connection, rule.rule_id, counts.week, inputs, findings, now)
             if changed:
                 again = weeks.to_judge_again(connection, rule.rule_id, changed, counts.week)
                 work.enqueue_evaluate(connection, again, [rule.rule_id])
@@ -233,6 +261,14 @@ def _judge(
         problems[rule.rule_id] = _problem(rule.rule_id, exc)
         return 0
     return 1
+
+
+def _asked(deps: PipelineDeps, rule: WeeklyRule, counts: WeekCounts) -> WeekFindings:
+    """What the rule finds in the week; raises PluginError when it raises, hangs, or gives what no rule may give."""
+    found = guard(
+        partial(rule.judge, counts), timeout_s=deps.rule_timeout_s, what=f"rule {rule.rule_id}: judge"
+    )
+    return _fitting(rule, counts, found)
 
 
 def _fitting(rule: WeeklyRule, counts: WeekCounts, findings: object) -> WeekFindings:

@@ -16,7 +16,7 @@ from hub.builtin.rules.season import SeasonalRise
 from hub.clock import ManualClock
 from hub.model.demand import Demand
 from hub.model.place import RegionEntry
-from hub.pipeline import evaluate, triage
+from hub.pipeline import backtest, evaluate, triage, why
 from hub.pipeline.weeks import REST
 from hub.sdk.weekly import SeriesVerdict, WeekCounts, WeekFindings
 from hub.seal import KeyRing
@@ -355,6 +355,9 @@ def test_a_seasonal_rise_is_signalled_in_the_month_before_by_the_calendar_alone(
     county.clock._now = local(2027, 1, 2).astimezone(UTC)
     assert county.evaluate().ok
     assert [signal.state for signal in county.signals(rule="W07")] == ["warned"]
+    assert why.recompute(county.deps, one.signal_id).same, (
+        "what it said of a month that is over can be said again"
+    )
 
 
 @pytest.mark.requirement("R31")
@@ -385,3 +388,29 @@ def test_weeks_of_more_than_half_a_year_ago_are_not_judged(county: County) -> No
     weeks = [row.week for row in county.rows("SELECT week FROM week_judged WHERE rule_id = 'W05' ORDER BY 1")]
     assert (weeks[0], weeks[-1], len(weeks)) == (LAST - timedelta(weeks=25), LAST, 26)
     assert told(county, "W05") == []
+
+
+@pytest.mark.requirement("R31")
+def test_a_weekly_rule_is_tried_on_history_with_other_settings_and_nothing_of_it_stays(
+    county: County,
+) -> None:
+    county.judged(*a_year_of(county, "供水服务", [3] * 11 + [14] + [3] * 11 + [30]))
+    kept = verdicts(county), county.rows("SELECT * FROM week_judged ORDER BY 1, 2")
+
+    def weeks(**params: Any) -> list[tuple[datetime, float]]:
+        found = backtest.run(county.deps, "W05", since=at(20, 0), until=county.clock.now(), params=params)
+        return [
+            (one.draft.window_from, one.draft.value)
+            for one in found.shown
+            if one.draft.key == "category:供水服务"
+        ]
+
+    assert weeks() == [(at(12, 0, 0), 14), (at(0, 0, 0), 30)]
+    assert weeks(least=20) == [(at(0, 0, 0), 30)]
+    assert (verdicts(county), county.rows("SELECT * FROM week_judged ORDER BY 1, 2")) == kept
+    (one,) = [
+        signal
+        for signal in county.signals(rule="W05")
+        if signal.key == "category:供水服务" and signal.value == 30
+    ]
+    assert why.recompute(county.deps, one.signal_id).same

@@ -71,16 +71,16 @@ class SeasonalRise(WarningRule):
         month = county_day(history.now).replace(day=1)
         again = start_of(month_after(month))
         yield from (Recheck(name, again) for name in names)
-        # This month as it was forecast in the last one, and the next.
         targets = {
-            issued: [one.key for one in keys if self.scope(one)[0] < start_of(_months_on(issued, 2))]
-            for issued in (_months_on(month, -1), month)
+            issued: wanted
+            for issued in sorted({_months_on(month, -1), month, *filter(None, map(_asked_for, keys))})
+            if issued <= month and (wanted := [one.key for one in keys if self._covers(one, issued, month)])
         }
-        begun = history.counted_since if any(targets.values()) else None
+        begun = history.counted_since if targets else None
         if begun is None:
             return
         first = begun if begun.day == 1 else month_after(begun)
-        since = max(first, _months_on(month, -FORMER_MONTHS))
+        since = max(first, _months_on(min(targets), -FORMER_MONTHS))
         if since >= month:
             return
         rows = [
@@ -89,8 +89,14 @@ class SeasonalRise(WarningRule):
             for day, n in cells
         ]
         for issued, wanted in targets.items():
-            if issued > since and wanted:
+            if issued > since:
                 yield from self._drafts(wanted, rows, since, issued)
+
+    def _covers(self, affected: AffectedKey, issued: date, month: date) -> bool:
+        """Whether this key is to be forecast as it was, or is, issued in that month: this month as the last one told it, and the next."""
+        if issued not in (_months_on(month, -1), month):
+            return issued == _asked_for(affected)
+        return self.scope(affected)[0] < start_of(_months_on(issued, 2))
 
     def _drafts(
         self, names: Sequence[str], rows: Sequence[tuple[str, date, float]], since: date, issued: date
@@ -139,9 +145,14 @@ def month_after(day: date) -> date:
     return _months_on(day, 1)
 
 
-def _asked_for(affected: AffectedKey) -> bool:
-    """Whether it is the first of a month that comes, as this rule asks for it, rather than a demand."""
-    return affected.since == affected.until == start_of(county_day(affected.since).replace(day=1))
+def _asked_for(affected: AffectedKey) -> date | None:
+    """The month in which the forecast was issued that is asked about; None where demands are what touched the key.
+
+    A month is asked about by its very beginning: the first of a month that has come, as this rule wants to be asked, or the window of a
+    signal that somebody wants to have explained.
+    """
+    first = county_day(affected.since).replace(day=1)
+    return _months_on(first, -1) if affected.since == start_of(first) else None
 
 
 def _months_on(day: date, months: int) -> date:
