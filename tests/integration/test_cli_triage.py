@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -39,13 +40,14 @@ def waiting(desk: Desk) -> list[str]:
     return [found["W08"], found["W01"]]
 
 
-def signals(desk: Desk, *options: str) -> list[dict]:
+def signals(desk: Desk, *options: str) -> list[dict[str, Any]]:
     answer = desk.hub("signal", "list", *options, "--json")
     assert answer.code == 0, answer.err
-    return answer.document["signals"]
+    found: list[dict[str, Any]] = answer.document["signals"]
+    return found
 
 
-def warning(desk: Desk, number: str) -> dict:
+def warning(desk: Desk, number: str) -> dict[str, Any]:
     return desk.hub("warning", "show", number, "--json").document
 
 
