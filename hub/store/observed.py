@@ -45,7 +45,10 @@ from hub.model.said import OBSERVATIONS
 from hub.store import rollups
 from hub.store.tables import Id, Moment, metadata
 
-_IDS = frozenset(("source_no", "case_no"))
+# Rules' keys compare in the collation "C": an index of another collation would be read from end to end.
+_IDS = frozenset(
+    ("source_no", "case_no", "item_code", "window_no", "device_no", "organisation_code", "organisation")
+)
 # What a row keeps when its record says it anew.
 _FIXED = frozenset(("observation_id", "stream_id", "source_no", "received_at"))
 

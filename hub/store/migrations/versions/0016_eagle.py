@@ -17,6 +17,15 @@ depends_on = None
 CASE_AT = "coalesce(applied_at, accepted_at, clock_started_at, as_of, updated_at)"
 
 # Written out in full and never edited after a release: later tables come with later revisions.
+# Rules' keys compare in the collation "C": an index of another collation is read from end to end. No table is rewritten.
+COLLATED = {
+    "case_part": ("item_code", "window_no", "organisation_code", "organisation"),
+    "service_case": ("item_code", "window_no", "organisation_code", "organisation"),
+    "rating": ("item_code", "window_no", "device_no", "organisation_code", "organisation"),
+    "inspection": ("item_code", "window_no"),
+    "finding": ("item_code", "window_no", "organisation"),
+    "monitor_event": ("item_code", "window_no", "organisation_code", "organisation"),
+}
 INDEXES = {
     "service_case_no_idx": "service_case (case_no)",
     "service_case_organisation_idx": f"service_case ((coalesce(organisation_code, organisation)), ({CASE_AT}))",
@@ -30,6 +39,7 @@ INDEXES = {
 
 
 def upgrade() -> None:
+    _collate("C")
     for name, on in INDEXES.items():
         op.execute(f"CREATE INDEX {name} ON {on}")
 
@@ -37,3 +47,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in INDEXES:
         op.execute(f"DROP INDEX {name}")
+    _collate("default")
+
+
+def _collate(collation: str) -> None:
+    for table, columns in COLLATED.items():
+        changes = ", ".join(f'ALTER COLUMN {column} TYPE TEXT COLLATE "{collation}"' for column in columns)
+        op.execute(f"ALTER TABLE {table} {changes}")
