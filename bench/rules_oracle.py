@@ -66,7 +66,7 @@ def expected(demands: Iterable[Told], keys: Mapping[str, set[str]] | None = None
     every = sorted(demands, key=lambda one: (one.at, one.id))
     counted = [one for one in every if not one.chases]
     found: set[Said] = set()
-    for rule, of in _RULES.items():
+    for rule, of in RULES.items():
         wanted = None if keys is None else keys.get(rule, set())
         # Who presses for an order may tell of danger, too.
         found |= {Said(rule, *said) for said in of(every if rule in ("W08", "W09") else counted, wanted)}
@@ -107,6 +107,10 @@ def _heads(group: Iterable[Told]) -> int:
         return len(callers)
     most, who = max(declared)
     return most + len(callers - {who})
+
+
+def _callers(group: Iterable[Told]) -> int:
+    return len({one.who for one in group if one.who})
 
 
 def _joined(windows: Sequence[Window]) -> list[tuple[frozenset[str], Window]]:
@@ -208,7 +212,7 @@ def _burst(group: Sequence[Told]) -> list[Window]:
         return []
     windows: list[Window] = []
     for window in _windows(group, DAY):
-        heads, callers = _heads(window), len({one.who for one in window if one.who})
+        heads, callers = _heads(window), _callers(window)
         if callers < 2 and heads >= 5:
             continue
         ids = frozenset(one.id for one in window)
@@ -236,7 +240,7 @@ def _lasting(group: Sequence[Told]) -> list[Window]:
     windows: list[Window] = []
     for window in _windows(group, 7 * DAY):
         heads = _heads(window)
-        if heads >= 5:
+        if heads >= 5 and _callers(window) > 1:
             begin = window[0].at
             weeks = [
                 _heads(
@@ -248,7 +252,7 @@ def _lasting(group: Sequence[Told]) -> list[Window]:
                 windows.append((frozenset(one.id for one in window), float(heads), 5.0, ""))
     waiting = [one for one in group if one.status in OPEN]
     for window in _windows(waiting, 30 * DAY):
-        if _heads(window) >= 5:
+        if _heads(window) >= 5 and _callers(window) > 1:
             whole = _filled(frozenset(one.id for one in window), group)
             windows.append((whole, float(_heads(window)), 5.0, "waiting"))
     return windows
@@ -406,7 +410,7 @@ def _w10(
             yield key, 2, fullest[1], _filled(members, group)
 
 
-_RULES: Mapping[
+RULES: Mapping[
     str, Callable[[Sequence[Told], set[str] | None], Iterable[tuple[str, int, float, frozenset[str]]]]
 ] = {
     "W01": _w01,

@@ -140,10 +140,14 @@ class History(Protocol):
         ...
 
     def heads(self, subject: str, spans: Mapping[str, tuple[datetime, datetime]]) -> Mapping[str, int]:
-        """For each key the different reporters in the span and the largest number that one of them speaks for, together.
+        """For each key no fewer people than stand behind its demands in the span, those spoken for included; 0 is left out.
 
-        Never fewer people than stand behind the key's demands, so that a rule may leave out keys by it; 0 is left out.
+        A bound by which a rule leaves out keys before it reads any demand: it may be greater than what `outlines` shows.
         """
+        ...
+
+    def at_most(self, spans: Mapping[str, tuple[datetime, datetime]]) -> Mapping[str, int]:
+        """For each reporter_key no fewer than its demands in the span: a bound as `heads` is; 0 is left out."""
         ...
 
     def former_states(self, demand_ids: Sequence[str]) -> Mapping[str, Sequence[FormerState]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, Connection, DateTime, Index, Table
+from sqlalchemy import Column, Connection, DateTime, Index, Integer, Table
 
 from hub.model.demand import DemandFacts
 from hub.sdk.rules import place_category
@@ -22,14 +22,18 @@ demand_cell = Table(
     Column("demand_id", Id, primary_key=True),
     Column("cell", Id, nullable=False),
     Column("submitted_at", DateTime(timezone=True), nullable=False),
-    Index("demand_cell_cell_idx", "cell", "submitted_at"),
+    Column(
+        "heads", Integer, nullable=False
+    ),  # whom it may stand for, at most: none is looked at where these are too few
+    Index("demand_cell_cell_idx", "cell", "submitted_at", postgresql_include=["heads"]),
     comment="place and category of each demand that has both, as one key: where the rules look for one trouble at one place",
 )
 
 _PUT = """
-INSERT INTO demand_cell (demand_id, cell, submitted_at) SELECT * FROM unnest(%s::text[], %s::text[], %s::timestamptz[])
-ON CONFLICT (demand_id) DO UPDATE SET cell = excluded.cell, submitted_at = excluded.submitted_at
-WHERE (demand_cell.cell, demand_cell.submitted_at) <> (excluded.cell, excluded.submitted_at)
+INSERT INTO demand_cell (demand_id, cell, submitted_at, heads)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::int[])
+ON CONFLICT (demand_id) DO UPDATE SET cell = excluded.cell, submitted_at = excluded.submitted_at, heads = excluded.heads
+WHERE (demand_cell.cell, demand_cell.submitted_at, demand_cell.heads) <> (excluded.cell, excluded.submitted_at, excluded.heads)
 """
 _DROP = 'DELETE FROM demand_cell c USING unnest(%s::text[]) AS s (id) WHERE c.demand_id = s.id COLLATE "C"'
 
@@ -39,12 +43,13 @@ def keep(connection: Connection, demands: Sequence[DemandFacts]) -> None:
     cells, without = [], []
     for one in demands:
         if one.place_id is not None and one.category:
-            cells.append((one.demand_id, place_category(one.place_id, one.category), one.submitted_at))
+            cell = place_category(one.place_id, one.category)
+            cells.append((one.demand_id, cell, one.submitted_at, one.declared_group_size or 1))
         else:
             without.append(one.demand_id)
     cursor = driver(connection).cursor()
     if cells:
-        ids, names, moments = zip(*cells, strict=True)
-        cursor.execute(_PUT, (text_array(ids), text_array(names), list(moments)))
+        ids, names, moments, heads = zip(*cells, strict=True)
+        cursor.execute(_PUT, (text_array(ids), text_array(names), list(moments), list(heads)))
     if without:
         cursor.execute(_DROP, (text_array(without),))

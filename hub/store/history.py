@@ -157,8 +157,21 @@ class StoreHistory:
         return found
 
     def heads(self, subject: str, spans: Spans) -> dict[str, int]:
+        if subject == "place_category":
+            return self._at_most(_CELL_HEADS, spans)
         what = "s.key, count(DISTINCT d.reporter_key) + coalesce(max(d.declared_group_size), 0)"
         return {row[0]: row[1] for row in self._rows(subject, spans, what, "GROUP BY s.key") if row[1]}
+
+    def at_most(self, spans: Spans) -> dict[str, int]:
+        return self._at_most(_REPORTER_DEMANDS, spans)
+
+    def _at_most(self, narrow: str, spans: Spans) -> dict[str, int]:
+        """Sums over what stands in an index alone: no demand is looked at."""
+        if not spans:
+            return {}
+        source, values = _asked(spans)
+        query = f"SELECT s.key, h.n FROM {source} CROSS JOIN LATERAL ({narrow} OFFSET 0) h WHERE h.n > 0"
+        return dict(self._answer(query, values))
 
     def former_states(self, demand_ids: Sequence[str]) -> dict[str, list[FormerState]]:
         found: dict[str, list[FormerState]] = {}
@@ -242,6 +255,14 @@ def _question(subject: str, spans: Spans, what: str, tail: str) -> tuple[str, tu
     return query, values
 
 
+_CELL_HEADS = (
+    'SELECT sum(g.heads)::int AS n FROM demand_cell g WHERE g.cell = s.key COLLATE "C" '
+    "AND g.submitted_at >= s.since AND g.submitted_at < s.until"
+)
+_REPORTER_DEMANDS = (
+    'SELECT count(*)::int AS n FROM demand d WHERE d.reporter_key = s.key COLLATE "C" '
+    "AND d.submitted_at >= s.since AND d.submitted_at < s.until"
+)
 _FORMER_STATES = (
     "SELECT s.id, h.status, h.replaced_at FROM unnest(%s::text[]) AS s (id) CROSS JOIN LATERAL "
     "(SELECT history_id, was->>'status' AS status, replaced_at FROM demand_history h WHERE h.demand_id = s.id COLLATE \"C\" OFFSET 0) h "

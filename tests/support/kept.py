@@ -76,6 +76,9 @@ class Kept:
             for key, several in self.demands(subject, spans).items()
         }
 
+    def at_most(self, spans):
+        return self.counts("reporter", spans)
+
     def former_states(self, demand_ids):
         return {
             demand_id: [FormerState(*state) for state in self._former[demand_id]]

@@ -74,6 +74,7 @@ def test_one_caller_who_speaks_for_others_is_told_once_by_one_rule(heads, sudden
     one = group("a", declared_group_size=heads)
     assert len(judged(SuddenGroup(), *one)) == sudden
     assert len(judged(Petition(), *one)) == petitions
+    assert judged(LastingGroup(), *one) == []
 
 
 def test_people_at_one_place_with_one_kind_of_trouble_are_a_group_though_no_words_join_them() -> None:

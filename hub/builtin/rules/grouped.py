@@ -332,8 +332,10 @@ class LastingGroup(_Grouped):
 
     def _windows(self, demands: Sequence[Outline]) -> Iterator[Window]:
         params = self.params
+        if len(demands) < 2:
+            return
         for first, behind, who in counted(demands, timedelta(days=params.window_days)):
-            if who.heads >= params.heads:
+            if who.callers > 1 and who.heads >= params.heads:  # one alone is 联名
                 mean, bound = self._usual(demands, demands[first].submitted_at)
                 # Where every week is alike there is no deviation, and as many as ever are no news.
                 if who.heads >= bound and who.heads > mean:
@@ -341,7 +343,7 @@ class LastingGroup(_Grouped):
         places = [place for place, one in enumerate(demands) if one.status in _UNRESOLVED]
         waiting = [demands[place] for place in places]
         for first, behind, who in counted(waiting, timedelta(days=params.unresolved_days)):
-            if who.heads >= params.unresolved:
+            if who.callers > 1 and who.heads >= params.unresolved:
                 yield Window(
                     places[first],
                     places[behind - 1] + 1,

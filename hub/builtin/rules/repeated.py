@@ -69,7 +69,7 @@ class RepeatedReporter(WarningRule):
     def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft]:
         scopes = {affected.key: self.scope(affected) for affected in keys}
         # Nearly everybody has brought fewer than that: their demands need not be read.
-        often = history.counts(self.subject, self._reach.around(scopes))
+        often = history.at_most(self._reach.around(scopes))
         scopes = {key: scopes[key] for key, count in often.items() if count >= self.params.threshold}
         found = whole_episodes(history, self.subject, scopes, self._reach, each(self._judge))
         return [self._draft(key, one) for key, several in found.items() for one in several]

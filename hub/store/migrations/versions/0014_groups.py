@@ -20,6 +20,7 @@ STATEMENTS = (
         demand_id TEXT COLLATE "C" NOT NULL,
         cell TEXT COLLATE "C" NOT NULL,
         submitted_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        heads INTEGER NOT NULL,
         CONSTRAINT demand_cell_pkey PRIMARY KEY (demand_id)
     )
     """,
@@ -27,12 +28,12 @@ STATEMENTS = (
     COMMENT ON TABLE demand_cell IS 'place and category of each demand that has both, as one key: where the rules look for one trouble at one place'
     """,
     """
-    INSERT INTO demand_cell (demand_id, cell, submitted_at)
-    SELECT d.demand_id, d.place_id || '|' || coalesce(c.l2, d.category), d.submitted_at
+    INSERT INTO demand_cell (demand_id, cell, submitted_at, heads)
+    SELECT d.demand_id, d.place_id || '|' || coalesce(c.l2, d.category), d.submitted_at, coalesce(d.declared_group_size, 1)
     FROM demand d LEFT JOIN demand_category c ON c.demand_id = d.demand_id
     WHERE d.place_id IS NOT NULL AND coalesce(c.l2, d.category) <> ''
     """,
-    "CREATE INDEX demand_cell_cell_idx ON demand_cell (cell, submitted_at)",
+    "CREATE INDEX demand_cell_cell_idx ON demand_cell (cell, submitted_at) INCLUDE (heads)",
     """
     CREATE INDEX demand_unresolved_item_idx ON demand (coalesce(item_code, item_name), submitted_at)
     WHERE channel = 'unresolved_window'
