@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from hub.text.category_catalogue import own_catalogue
 from tests.support.judging import COUNTY, County, plugins_with
 
 WATER = {"code": "0301", "l1": "公共服务", "name": "供水服务", "words": ["停水"]}
+migration = import_module("hub.store.migrations.versions.0015_categories")
 BRIDGE = {"code": "X1", "l1": "公共服务", "name": "老桥维护", "words": ["老桥头"], "sources": ["桥梁/老桥"]}
 
 
@@ -238,3 +240,24 @@ def test_a_process_that_dies_while_judging_loses_nothing(county: County, monkeyp
     assert ByCategory.seen == []
     county.evaluate()
     assert decided(county)["A"][1] == "供水服务"
+
+
+def test_what_was_stored_before_the_hub_knew_categories_gets_one_after_the_upgrade(county: County) -> None:
+    county.judged(
+        county.demand(text="停水三天", no="A"),
+        county.demand(text="裂了", category="公共服务/供电服务", no="B"),
+        county.demand(text="裂了", category="杂项", no="C"),
+    )
+    with (
+        county.store.begin() as connection
+    ):  # as it stood before: demands that the rules had seen, and no category
+        connection.exec_driver_sql("DELETE FROM demand_category")
+        connection.exec_driver_sql(migration.STATEMENTS[-1])
+    ByCategory.seen.clear()
+    assert county.evaluate().counts["categorized"] == 2
+    assert seen_by_rules(county) == {"A": "供水服务", "B": "供电服务", "C": "杂项"}
+    # The keys under which the rules had them are judged again.
+    assert set(ByCategory.seen) == {
+        ("A", "供水服务"), ("A", None), ("B", "供电服务"), ("B", "公共服务/供电服务"),
+    }  # fmt: skip
+    assert not any(county.evaluate().counts.values())
