@@ -8,7 +8,7 @@ import pytest
 
 from hub.clock import ManualClock
 from hub.errors import HubError, NotFound, StateConflict
-from hub.model.codes import DemandType
+from hub.model.codes import DemandType, Level
 from hub.model.demand import Demand
 from hub.model.warning import SignalDraft
 from hub.pipeline import matter_desk
@@ -19,7 +19,7 @@ from tests.integration.test_matters import BUS, PLANT, PLANT_TOO, matters
 from tests.support.judging import County, plugins_with
 
 WHO = {"by": "张三", "reason": "核实为同一事项"}
-NEARLY = {"title": "云栖新城门口罐车扬尘", "text": "门口每天都有水泥罐车经过，粉尘很大。"}
+NEARLY: dict[str, Any] = {"title": "云栖新城门口罐车扬尘", "text": "门口每天都有水泥罐车经过，粉尘很大。"}
 
 
 class TwoOfOne(WarningRule):
@@ -39,7 +39,7 @@ class TwoOfOne(WarningRule):
             if persons > 1:
                 yield SignalDraft(
                     key=key,
-                    level=1,
+                    level=Level.NOTICE,
                     window_from=demands[0].submitted_at,
                     window_to=demands[-1].submitted_at + MOMENT,
                     metric="persons",
