@@ -166,14 +166,6 @@ def keep_postings(connection: Connection, lists: Mapping[Key, bytes]) -> None:
     )
 
 
-def forget_before(connection: Connection, moment: datetime) -> int:
-    """Removes the posting lists of what was submitted in quarters that ended before; later demands of that time join nothing."""
-    return connection.execute(
-        text("DELETE FROM matter_posting WHERE quarter < :quarter"),
-        {"quarter": day_of(moment) // QUARTER_DAYS},
-    ).rowcount
-
-
 @cache
 def _entry_type() -> Any:
     import numpy as np  # who groups nothing need not load it
