@@ -10,6 +10,7 @@ import typer
 
 from hub.cli import words
 from hub.cli.door import Limit, Purpose, Reveal, door_of, purpose_of
+from hub.model.codes import Trait
 
 
 class _Kind(NamedTuple):
@@ -109,6 +110,21 @@ _KINDS: Mapping[str, _Kind] = {
         {"level": words.CASE_LEVELS, "anomaly": words.ANOMALIES},
     ),
 }
+OfChannel = Annotated[
+    str | None,
+    typer.Option(
+        "--channel", metavar="NAME", help="Only this channel's, by its configured name or its kind."
+    ),
+]
+OfCase = Annotated[
+    str | None, typer.Option("--case", metavar="NO", help="Only of the case with this number.")
+]
+WithTrait = Annotated[
+    Trait | None,
+    typer.Option(
+        "--trait", help="Only with this trait (影响差、阻力大、协调难、苗头性、倾向性、群诉隐患 …)."
+    ),
+]
 Number = Annotated[str, typer.Argument(metavar="NO", help="From the list of the same name.")]
 _BESIDE = ("id", "deleted", "watch", "stream_id", "record_key", "raw_id")
 _LISTS = ("steps", "suspensions", "corrections", "hot_topics", "step_grades")
@@ -124,18 +140,8 @@ def register(app: typer.Typer) -> None:
 
 
 def _lister(name: str, kind: _Kind) -> Any:
-    def list_observations(
-        ctx: typer.Context,
-        channel: Annotated[
-            str | None,
-            typer.Option(
-                "--channel", metavar="NAME", help="Only this channel's, by its configured name or its kind."
-            ),
-        ] = None,
-        case_no: Annotated[
-            str | None, typer.Option("--case", metavar="NO", help="Only of the case with this number.")
-        ] = None,
-        limit: Limit = 20,
+    def show_list(
+        ctx: typer.Context, channel: str | None, case_no: str | None, trait: str | None, limit: int
     ) -> None:
         door = door_of(ctx)
         from hub.cli import out
@@ -144,13 +150,15 @@ def _lister(name: str, kind: _Kind) -> Any:
 
         with door.hub() as hub, hub.store.begin() as connection:
             unknown = not_configured(hub, channel)
-            found = observed.listed(connection, kind.kind, channel=channel, case_no=case_no, limit=limit)
+            found = observed.listed(
+                connection, kind.kind, channel=channel, case_no=case_no, trait=trait, limit=limit
+            )
 
         def tell() -> None:
             if not found:
                 out.say(
                     f"No {name} fits.{unknown}"
-                    if channel or case_no
+                    if channel or case_no or trait
                     else f"No {name} yet: `hub channel list` shows what is collected."
                 )
                 return
@@ -171,10 +179,25 @@ def _lister(name: str, kind: _Kind) -> Any:
 
         door.answer({f"{kind.kind}s": found}, tell)
 
-    list_observations.__doc__ = (
+    def list_observations(
+        ctx: typer.Context, channel: OfChannel = None, case_no: OfCase = None, limit: Limit = 20
+    ) -> None:
+        show_list(ctx, channel, case_no, None, limit)
+
+    def list_findings(
+        ctx: typer.Context,
+        channel: OfChannel = None,
+        case_no: OfCase = None,
+        trait: WithTrait = None,
+        limit: Limit = 20,
+    ) -> None:
+        show_list(ctx, channel, case_no, trait.value if trait is not None else None, limit)
+
+    listing = list_findings if kind.kind == "finding" else list_observations
+    listing.__doc__ = (
         f"{kind.words.partition(':')[0].rstrip('.')}, the latest received first; nothing personal is shown."
     )
-    return list_observations
+    return listing
 
 
 def _shower(name: str, kind: _Kind) -> Any:

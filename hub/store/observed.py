@@ -31,7 +31,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    any_,
     func,
+    literal,
     select,
     text,
 )
@@ -415,9 +417,10 @@ def listed(
     *,
     channel: str | None = None,
     case_no: str | None = None,
+    trait: str | None = None,
     limit: int = 20,
 ) -> list[dict[str, Any]]:
-    """Observations of one kind, the latest received first; nothing personal, ``id`` beside their columns."""
+    """Observations of one kind, the latest received first; nothing personal, ``id`` beside their columns. Only findings have traits."""
     table = shown_table(kind)
     (key,) = table.primary_key.columns
     statement = select(table).order_by(key.desc()).limit(limit)
@@ -425,6 +428,8 @@ def listed(
         statement = statement.where((table.c.instance == channel) | (table.c.channel == channel))
     if case_no is not None and "case_no" in table.c:
         statement = statement.where(table.c.case_no == case_no)
+    if trait is not None and "traits" in table.c:
+        statement = statement.where(literal(trait) == any_(table.c.traits))
     return [_seen(row, key.name) for row in connection.execute(statement)]
 
 

@@ -7,7 +7,16 @@ from datetime import UTC, datetime
 import pytest
 
 from hub.model.case import Case, CaseStep
-from hub.model.codes import AnomalyType, CaseState, HotTopicKind, InspectionKind, Level, RatingLevel, Watch
+from hub.model.codes import (
+    AnomalyType,
+    CaseState,
+    HotTopicKind,
+    InspectionKind,
+    Level,
+    RatingLevel,
+    Trait,
+    Watch,
+)
 from hub.model.demand import Reporter
 from hub.model.inspection import Finding, HotTopic, Inspection
 from hub.model.monitor import MonitorEvent
@@ -49,6 +58,7 @@ SAID = (
         found_at=AT,
         text="三号窗口无人值守",
         person="李四光",
+        traits=(Trait.RESISTANCE, Trait.GROUP_RISK),
     ),
     MonitorEvent(
         source_no="M1",
@@ -136,3 +146,18 @@ def test_a_number_that_is_not_there_is_said_with_the_way_to_the_list(desk: Desk,
 def test_a_list_can_be_narrowed_to_one_case(told: Desk) -> None:
     assert len(told.hub("rating", "list", "--case", "C1", "--json").document["ratings"]) == 1
     assert told.hub("rating", "list", "--case", "C2", "--json").document["ratings"] == []
+
+
+@pytest.mark.requirement("R51")
+@pytest.mark.parametrize(
+    ("trait", "shown"), [("resistance", True), ("group_risk", True), ("emerging", False)]
+)
+def test_findings_can_be_picked_by_their_traits(told: Desk, trait: str, shown: bool) -> None:
+    answer = told.hub("finding", "list", "--trait", trait)
+    assert (answer.code, "三号窗口无人值守" in answer.out) == (0, shown)
+
+
+def test_a_trait_that_there_is_not_is_refused_with_those_that_there_are(told: Desk) -> None:
+    answer = told.hub("finding", "list", "--trait", "nonsense")
+    assert answer.code != 0
+    assert "group_risk" in answer.err
