@@ -1,7 +1,7 @@
 """What makes demands one group: their matter, or one kind of trouble at one place.
 
 A key says which: ``matter:<id>``, ``cell:<place>|<category>``, and ``demand:<id>`` for what no one has grouped. Whether one group
-is told under its matter or its cell is the rule's affair; docs/decisions/0014-groups.md says why it is told once.
+is told under its matter or its cell is the rule's affair; docs/decisions/0019-groups.md says why it is told once.
 """
 
 from __future__ import annotations
