@@ -8,14 +8,23 @@ from datetime import datetime, timedelta
 from hub.model.holding import Causes, SignalFacts
 from hub.pipeline.deps import PipelineDeps
 from hub.store import config, silences
+from hub.store.config import Holding
 from hub.store.engine import Connection
 
 
 def gather(
-    deps: PipelineDeps, connection: Connection, asked: Collection[SignalFacts], now: datetime
+    deps: PipelineDeps,
+    connection: Connection,
+    asked: Collection[SignalFacts],
+    now: datetime,
+    stands: Holding | None = None,
 ) -> Causes:
-    """Everything that could hold any of these signals: a handful of statements, however many signals are asked about."""
-    stands = config.holding(connection)
+    """Everything that could hold any of these signals: a handful of statements, however many signals are asked about.
+
+    Args:
+        stands: What the configuration says, where the caller has read it already.
+    """
+    stands = config.holding(connection) if stands is None else stands
     in_groups = {rule_id for group in stands.cards for rule_id in group}
     carded = [facts for facts in asked if facts.rule_id in in_groups]
     standing = silences.standing(

@@ -13,7 +13,7 @@ from typing import Literal
 
 from hub.errors import Code, HubError, StateConflict, StoreError
 from hub.model.codes import NEEDS_PLAN, FourFirst, SignalState, Trait, TriageManner, WarningState
-from hub.model.holding import TRAIT_TITLES, SignalFacts, held, higher_card, same_card, traits_of
+from hub.model.holding import TRAIT_TITLES, Causes, SignalFacts, held, higher_card, same_card, traits_of
 from hub.model.ids import new_ulid
 from hub.model.report import Problem, Report
 from hub.model.warning import Decision, Plan, SignalView, WarningView
@@ -64,7 +64,7 @@ def run(deps: PipelineDeps) -> Report:
     while True:
         with deps.store.begin() as connection:
             ids = signals.to_issue(connection, after, _disabled(deps, connection), _PAGE)
-            ready = _not_held(deps, connection, ids)
+            ready = _Ground.of(deps, connection, ids).free(deps.clock.now())
         if not ids:
             break
         after = ids[-1]
@@ -140,7 +140,7 @@ def decide(
             _join(deps, connection, standing[0], found, said)
             state, number = SignalState.WARNED, standing[0].warning_no
         else:
-            issued = _issue(deps, connection, found, said)
+            issued = _issue(deps, connection, found, said, _Ground.of(deps, connection, ids))
             state, number = SignalState.WARNED, issued.warning_no
     if issued is not None:
         _tell(deps, issued)
@@ -204,21 +204,40 @@ def _disabled(deps: PipelineDeps, connection: Connection) -> list[str]:
     return [rule_id for rule_id, setting in settings.items() if not setting.enabled]
 
 
-def _not_held(deps: PipelineDeps, connection: Connection, ids: Sequence[str]) -> list[SignalFacts]:
-    now = deps.clock.now()
-    known = silences.facts(connection, ids)
-    asked = [known[one] for one in ids if one in known]
-    causes = holding.gather(deps, connection, asked, now)
-    return [facts for facts in asked if held(facts, causes, now) is None]
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What is known of signals before they are issued, and all that may hold them."""
+
+    known: Sequence[SignalFacts]
+    causes: Causes
+
+    @classmethod
+    def of(
+        cls,
+        deps: PipelineDeps,
+        connection: Connection,
+        ids: Sequence[str],
+        stands: config.Holding | None = None,
+    ) -> _Ground:
+        facts = silences.facts(connection, ids)
+        known = [facts[one] for one in ids if one in facts]
+        return cls(known, holding.gather(deps, connection, known, deps.clock.now(), stands))
+
+    def free(self, now: datetime) -> list[SignalFacts]:
+        """The signals that nothing holds."""
+        return [facts for facts in self.known if held(facts, self.causes, now) is None]
 
 
 def _issue_by_rule(deps: PipelineDeps, connection: Connection, seen: SignalFacts) -> WarningView | None:
     """The warning; None when something holds the signal now, or its demands have grown too old (design decision 8)."""
-    cards = config.holding(connection).cards
-    if holding.beside(seen.rule_id, cards):
-        _lock_keys(connection, [seen], cards)
+    stands = config.holding(connection)
+    if holding.beside(seen.rule_id, stands.cards):
+        _lock_keys(connection, [seen], stands.cards)
     signal = signals.take_to_issue(connection, seen.signal_id, _disabled(deps, connection))
-    if signal is None or not _not_held(deps, connection, [seen.signal_id]):
+    if signal is None:
+        return None
+    ground = _Ground.of(deps, connection, [seen.signal_id], stands)
+    if not ground.free(deps.clock.now()):
         return None
     times = list(signals.event_times(connection, signal.demand_ids).values())
     times += [signal.window_to] if signal.observed else []
@@ -227,17 +246,16 @@ def _issue_by_rule(deps: PipelineDeps, connection: Connection, seen: SignalFacts
         signals.age(connection, signal.signal_id)
         return None
     said = _Said(signals.SYSTEM, f"rule {signal.rule_id} {signal.rule_version} auto_issue")
-    return _issue(deps, connection, [signal], said)
+    return _issue(deps, connection, [signal], said, ground)
 
 
 def _issue(
-    deps: PipelineDeps, connection: Connection, found: Sequence[SignalView], said: _Said
+    deps: PipelineDeps, connection: Connection, found: Sequence[SignalView], said: _Said, ground: _Ground
 ) -> WarningView:
     """One new warning that cites these signals, with everything that it brings about."""
     now = deps.clock.now()
     ids = [one.signal_id for one in found]
-    known = list(silences.facts(connection, ids).values())
-    causes = holding.gather(deps, connection, known, now)
+    known, causes = ground.known, ground.causes
     for facts in known:
         if higher := higher_card(facts, causes):
             raise _conflict(
