@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ def counting(demands: int, years: int) -> dict[str, Any]:
         figures["read_all_weeks_s"] = measured(pid, read)
         figures["reading_demands_s"] = measured(pid, lambda: asked(store, ids, None))
         for cls in (FrequentProblem, BusyRegion, SeasonalRise):
-            figures[f"{cls.rule_id}_s"] = measured(pid, lambda cls=cls: asked(store, ids, cls()))
+            figures[f"{cls.rule_id}_s"] = measured(pid, partial(asked, store, ids, cls()))
         return figures
 
 
