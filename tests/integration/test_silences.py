@@ -110,7 +110,6 @@ def test_what_no_longer_stands_when_the_silence_ends_is_not_told(county: County)
     assert county.triage().counts == {"warnings": 0}
 
 
-@pytest.mark.requirement("R33")
 def test_danger_to_life_is_issued_through_every_silence_and_mute(county: County) -> None:
     county.configure({**COUNTY, "mutes": [{**MUTE, "matches": {"rule_id": ["X08"]}, "max_level": 3}]})
     wait_until(county, 2026, 11, 29, 3, 0)  # a Sunday night

@@ -20,7 +20,6 @@ def seen(level: int, standing: str) -> Seen:
     return Seen(level, frozenset(standing))
 
 
-@pytest.mark.requirement("R33")
 def test_what_nobody_was_told_of_is_told_at_once_and_nothing_is_not() -> None:
     assert tell_again(None, seen(1, "a"), T0) == Tell(Cause.FIRST)
     assert tell_again(None, seen(1, ""), T0) is None
