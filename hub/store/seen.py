@@ -25,7 +25,8 @@ _WARNINGS = """(
         coalesce(o.organisation, s.organisation) AS organisation, coalesce(c.item_code, d.item_code) AS item_code,
         c.window_no, c.post, w.issued_at AS updated_at, false AS deleted
     FROM warning w JOIN signal s USING (signal_id)
-    LEFT JOIN orders o ON o.origin = 'warning' AND o.origin_id = w.warning_id
+    LEFT JOIN LATERAL (SELECT organisation FROM orders WHERE origin = 'warning' AND origin_id = w.warning_id
+        ORDER BY order_id DESC LIMIT 1) o ON true
     LEFT JOIN service_case c ON c.case_id = substr(s.observed[1], 6) AND s.observed[1] LIKE 'case:%%'
     LEFT JOIN demand d ON d.demand_id = s.demand_ids[1]
 )"""

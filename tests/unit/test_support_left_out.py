@@ -31,10 +31,12 @@ def small_run(pytester, monkeypatch):
         """
     )
     monkeypatch.delenv("HUB_TEST_ALLOW_LEFT_OUT", raising=False)
+    # A plugin that others have installed may import, within the small run, what takes the metadata of packages from this process.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
     def run(source, *args):
         pytester.makepyfile(source)
-        return pytester.runpytest_inprocess("-p", "tests.support.left_out", "-p", "no:randomly", *args)
+        return pytester.runpytest_inprocess("-p", "tests.support.left_out", "-p", "xdist", *args)
 
     return run
 
