@@ -293,8 +293,15 @@ def test_what_an_organisation_has_every_week_is_not_dense_for_it() -> None:
         for week in range(1, 9)
         for number in range(5)
     ]
+    more = [warned(f"M{number}", at(11, 10, 9, number)) for number in range(6)]
     drafts, _ = judged(DenseWarnings(), LATER, [*usual, *five()])
-    assert not [one for one in drafts if one.window_from >= at(11, 9)]
+    # The first weeks had nothing to be compared with; the last is as all are.
+    assert all(one.window_to < at(11, 2) for one in drafts)
+    assert [
+        one
+        for one in judged(DenseWarnings(), LATER, [*usual, *five(count=5), *more])[0]
+        if one.window_to > at(11, 9)
+    ]
 
 
 @pytest.mark.parametrize(("count", "fires"), [(2, False), (3, True)])

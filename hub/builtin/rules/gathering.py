@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from statistics import fmean, pstdev
 from typing import ClassVar
 
@@ -85,11 +87,9 @@ class DenseWarnings(ObservationRule):
         count = self.params.organisation_count if broad else self.params.narrow_count
         days = self.params.organisation_days if broad else self.params.narrow_days
         since = affected.since - _REACH
+        times = [one.at for one in seen]
         recent = [one for one in seen if one.at >= since]
-        for first, behind, most in bursts([one.at for one in recent], timedelta(days=days), count):
-            usual, upper = self._usual(recent[first].at, seen, days)
-            if most <= upper:
-                continue
+        for first, behind, most, usual in self._dense([one.at for one in recent], times, days, count):
             told = recent[first:behind]
             yield draft(
                 told,
@@ -105,12 +105,35 @@ class DenseWarnings(ObservationRule):
                 labels=("重点研判", "预警频次密集"),
             )
 
-    def _usual(self, first: datetime, seen: Sequence[Seen], days: int) -> tuple[float, float]:
+    def _dense(
+        self, recent: Sequence[datetime], times: Sequence[datetime], days: int, count: int
+    ) -> Iterator[tuple[int, int, int, float]]:
+        """Stretches whose windows each hold enough, and more than the eight weeks before that window would lead one to expect.
+
+        Yields:
+            First place, place behind the last, how many the fullest window holds, and what was usual before the first.
+        """
+        first, behind, most, usual = 0, 0, 0, 0.0
+        for start, moment in enumerate(recent):
+            reach = bisect_left(recent, moment + timedelta(days=days))
+            if reach - start < count:
+                continue
+            expected, upper = self._usual(moment, times, days)
+            if reach - start <= upper:
+                continue
+            if most and start >= behind:
+                yield first, behind, most, usual
+                most = 0
+            if not most:
+                first, usual = start, expected
+            behind, most = max(behind, reach), max(most, reach - start)
+        if most:
+            yield first, behind, most, usual
+
+    def _usual(self, first: datetime, times: Sequence[datetime], days: int) -> tuple[float, float]:
         """What the eight weeks before would lead one to expect of so many days, and the bound above it."""
-        weeks = [
-            sum(first - (number + 1) * _WEEK <= one.at < first - number * _WEEK for one in seen)
-            for number in range(_BASELINE_WEEKS)
-        ]
+        bounds = [bisect_left(times, first - number * _WEEK) for number in range(_BASELINE_WEEKS + 1)]
+        weeks = [later - earlier for later, earlier in pairwise(bounds)]
         share = days / 7
         usual = fmean(weeks) * share
         return usual, usual + self.params.sds * pstdev(weeks) * share**0.5
