@@ -24,7 +24,16 @@ from hub.model.telling import Cause
 from hub.model.warning import OrderMessage, OrderView, SignalView, WarningMessage, WarningView
 from hub.pipeline import observed_shown as observing
 from hub.pipeline.deps import PipelineDeps, logged
-from hub.pipeline.routing import CONDUCT, PROTECTED, Directory, Matter, Route, choose
+from hub.pipeline.routing import (
+    CONDUCT,
+    INTEGRITY,
+    INTEGRITY_RULES,
+    PROTECTED,
+    Directory,
+    Matter,
+    Route,
+    choose,
+)
 from hub.store import config, observed_work, orders, outbox, routes, signals, telling, warnings
 from hub.store.chain import write_audit
 from hub.store.engine import Connection
@@ -219,6 +228,12 @@ class Dispatcher:
 
     def _demands(self, demand_ids: Sequence[str]) -> list[DemandFacts]:
         found = facts_of(self.connection, demand_ids)
+        # What speaks of bribes is kept from the unit that it speaks of, whatever it was warned of for (P8).
+        kept = signals.labelled(self.connection, INTEGRITY_RULES, INTEGRITY, [one.demand_id for one in found])
+        found = [
+            one.model_copy(update={"labels": (*one.labels, INTEGRITY)}) if one.demand_id in kept else one
+            for one in found
+        ]
         return sorted(found, key=lambda one: (one.submitted_at, one.demand_id))
 
     def _by_other_routes(self, demands: Sequence[DemandFacts]) -> dict[str, list[DemandFacts]]:

@@ -19,6 +19,9 @@ INTEGRITY = "廉政"
 NON_BUSINESS = "非业务类"
 """Label of signals about how somebody behaved: verified first, and never sent to the unit itself (R70)."""
 
+INTEGRITY_RULES = ("W09",)
+"""Rules whose standing signals say of a demand that it is about integrity, whatever it was warned of for."""
+
 PROTECTED, CONDUCT = "protected", "conduct"
 """`Route.by` of what goes to the handling office whoever else is named."""
 

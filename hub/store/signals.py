@@ -98,6 +98,21 @@ def known_keys(
     return found
 
 
+def labelled(
+    connection: Connection, rule_ids: Collection[str], label: str, demand_ids: Collection[str]
+) -> set[str]:
+    """Those of these demands of which an open or warned signal of these rules, about it alone, bears the label."""
+    rows = connection.execute(
+        text(
+            "SELECT s.key FROM unnest(CAST(:rules AS text[])) AS r (rule_id) CROSS JOIN LATERAL "
+            "(SELECT key FROM signal s WHERE s.rule_id = r.rule_id AND s.key = ANY(CAST(:keys AS text[])) "
+            "AND s.state IN ('open', 'warned') AND :label = ANY(s.labels) OFFSET 0) s"
+        ),
+        {"rules": sorted(rule_ids), "keys": sorted(demand_ids), "label": label},
+    )
+    return set(rows.scalars())
+
+
 def standing(connection: Connection, rule_id: str, keys: Collection[str]) -> dict[str, list[SignalView]]:
     """For each key its signals that were not merged into another, the oldest first; locked until the transaction ends."""
     rows = connection.execute(

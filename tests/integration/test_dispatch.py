@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from hub.builtin.rules import OpinionOrIntegrity, RepeatedReporter
 from hub.clock import ManualClock
 from hub.errors import ConfigError, NotFound, StateConflict
 from hub.model.codes import BusinessClass, DemandType, Level, Urgency
@@ -259,6 +260,23 @@ def test_one_report_among_a_persons_demands_protects_them_all(county: County) ->
     county.dispatch()
     assert order(county).organisation == "office"
     assert "窗口" not in bytes(county.messages()[0].body).decode()
+
+
+def test_what_speaks_of_bribes_never_reaches_the_unit_whatever_it_was_warned_of_for(
+    store: Store, ring: KeyRing, clock: ManualClock
+) -> None:
+    county = County(store, ring, clock, plugins_with(own=(RepeatedReporter, OpinionOrIntegrity)))
+    county.configure()
+    county.judged(
+        county.demand(phone=PHONE, days=1, target_org="县自然资源局"),
+        county.demand(phone=PHONE, days=2, target_org="县自然资源局"),
+        county.demand(phone=PHONE, text="窗口人员索要红包才给办", target_org="县自然资源局"),
+    )
+    (repeated,) = [one for one in county.signals(rule="W01") if one.state == "open"]
+    triage.decide(county.deps, repeated.signal_id, "issue", "王科长", "属未诉预期")
+    county.dispatch()
+    assert order(county).organisation == "office"
+    assert "红包" not in bytes(county.messages()[0].body).decode()
 
 
 def test_a_report_that_is_assigned_already_is_cited_to_the_handling_office_alone(county: County) -> None:

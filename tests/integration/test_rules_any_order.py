@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from hub.builtin.rules import RULES
 from hub.clock import ManualClock
 from hub.model.codes import DemandType, Urgency
 from hub.seal import KeyRing
 from hub.store.engine import Store
-from tests.support.judging import County
+from tests.support.judging import County, plugins_with
 
 _runs = count(1)
 TEXTS = (
@@ -116,11 +117,11 @@ def said(county: County, run: str) -> list[tuple[Any, ...]]:
 def test_any_order_of_arrival_in_any_batches_gives_the_same_signals_of_every_rule(
     store: Store, ring: KeyRing, clock: ManualClock
 ) -> None:
-    county = County(store, ring, clock)
+    county = County(store, ring, clock, plugins_with(own=RULES))
     rules: set[str] = set()
 
     @given(arrivals)
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
     def holds(arrival: tuple[list[Drawn], list[int], set[int]]) -> None:
         demands, order, cuts = arrival
         results = []
