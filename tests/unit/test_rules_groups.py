@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from hub.builtin.rules.grouped import (
     LastingGroup,
     LastingGroupParams,
-    Petition,
-    PetitionParams,
     SuddenGroup,
     SuddenGroupParams,
 )
+from hub.builtin.rules.petition import Petition, PetitionParams
 from hub.builtin.rules.spring_festival import spring_festival
 from hub.model.codes import DemandStatus, DemandType, Level
 from hub.model.demand import DemandFacts

@@ -20,10 +20,11 @@ from hub.builtin.rules.case_steps import InstantLate, NodeTimeout, Undecided
 from hub.builtin.rules.case_suspension import OddSuspension
 from hub.builtin.rules.counts import FrequentProblem
 from hub.builtin.rules.gathering import DenseWarnings, SeveralWatches
-from hub.builtin.rules.grouped import LastingGroup, Petition, SuddenGroup
+from hub.builtin.rules.grouped import LastingGroup, SuddenGroup
 from hub.builtin.rules.inspecting import GroupRisk, MissedRounds, UnrectifiedFinding
 from hub.builtin.rules.intense import Intense
 from hub.builtin.rules.orders_due import OrderOverdue
+from hub.builtin.rules.petition import Petition
 from hub.builtin.rules.ratings import BadRating, OddRatings, RatedTooSoon, UnrectifiedRating
 from hub.builtin.rules.regions import BusyRegion
 from hub.builtin.rules.repeated import RepeatedReporter
