@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -215,6 +215,10 @@ class Judged:
             if report.records.quarantined:
                 self.problems.append(f"{name}: {report.records.quarantined} records were set aside")
 
+    def events(self) -> list[PlantedEvent]:
+        """What was planted and is over by now."""
+        return [one for one in self.world.planted.events if one.until <= self.clock.now()]
+
     def signals(self) -> list[Any]:
         """What the rules said: rule, level, when first, issued by itself, whose records, how many different people."""
         with self.hub.store.begin() as connection:
@@ -348,12 +352,14 @@ def main() -> int:
     with ExitStack() as stack:
         judged = Judged(stack, asked)
         began = time.monotonic()
-        judged.run()
-        figures = told(judged.world.planted.events, judged.signals(), asked.days)
+        with suppress(KeyboardInterrupt):  # what was judged until then is told all the same
+            judged.run()
+        lived = max(1, round((judged.clock.now() - _midnight(asked.start)) / timedelta(days=1)))
+        figures = told(judged.events(), judged.signals(), lived)
         figures = {
             "seed": asked.seed,
             "from": asked.start.isoformat(),
-            "days": asked.days,
+            "days": lived,
             "demands": judged.demands,
             "wall_s": round(time.monotonic() - began, 1),
             "cpu_s": round(_cpu_s() + judged.server.cpu_s(), 1),
