@@ -221,18 +221,19 @@ def test_items_and_windows_where_trouble_rises_are_listed_and_those_as_ever_are_
     assert found["item", "9" * 31]["name"] == "社保卡"
 
 
-@pytest.mark.parametrize("which", ["top", "season", "risk"])
+@pytest.mark.parametrize("command", [("report", "top"), ("report", "season"), ("report", "risk")])
 def test_the_command_gives_each_list_for_people_and_for_programs_and_says_that_it_is_empty(
-    desk: Desk, which: str
+    desk: Desk, command: tuple[str, str]
 ) -> None:
-    said = desk.hub("report", which)
+    _, which = command
+    said = desk.hub(*command)
     assert said.code == 0, said.err
     title = {"top": "咨询建议高频事项", "season": "民情月历", "risk": "可能引发投诉事项"}[which]
     assert said.out.startswith(title)
     assert {"top": "No service item", "season": "There is no former year", "risk": "Nothing rises"}[
         which
     ] in said.out
-    document = desk.hub("report", which, "--json", "--by", "王科长").document
+    document = desk.hub(*command, "--json", "--by", "王科长").document
     assert (document["title"], document["made_by"], document["entries"]) == (title, "王科长", [])
     listed = desk.hub("report", "made", which, "--json").document["studies"]
     assert [one["study_id"] for one in listed] == [2, 1]
