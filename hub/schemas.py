@@ -27,7 +27,7 @@ def models() -> dict[str, tuple[type[BaseModel], Literal["serialization", "valid
     from hub.model.monitor import MonitorEvent
     from hub.model.rating import Rating
     from hub.model.report import Report
-    from hub.model.warning import OrderMessage, RaisedMessage, RevokedMessage, WarningMessage
+    from hub.model.warning import OrderMessage, RaisedMessage, RevokedMessage, ScoreMessage, WarningMessage
     from hub.sdk.declarative.document import SourceDocument
     from hub.settings import HubSettings
 
@@ -46,6 +46,7 @@ def models() -> dict[str, tuple[type[BaseModel], Literal["serialization", "valid
         "webhook.warning.issued": (WarningMessage, "serialization"),
         "webhook.warning.raised": (RaisedMessage, "serialization"),
         "webhook.warning.revoked": (RevokedMessage, "serialization"),
+        "webhook.score.notified": (ScoreMessage, "serialization"),
     }
 
 

@@ -57,6 +57,11 @@ COMMANDS: dict[str, Entry] = {
     "ledger": Entry("ledger", _LOOK, "The ledger 未诉诉求登记台账: list, export, verify."),
     "report": Entry("report", _LOOK, "Lists of study 研判清单: top, season, risk, made."),
     "audit": Entry("audit", _LOOK, "The monitoring log 监察日志: list, export, verify."),
+    "score": Entry(
+        "score",
+        _LOOK,
+        "Scores 考核得分: month, show, waiting, table, verdict, adjust, notify, appeal, decide, freeze.",
+    ),
     "quarantine": Entry("quarantine", _LOOK, "Quarantine 待核数据: list, show, replay, export."),
     "webhook": Entry("webhook", _LOOK, "Deliveries to departments: list, redeliver, test, enable."),
     "place": Entry("place", _OPERATE, "Places 事发地点 and regions 区划: list, regions, import, match."),

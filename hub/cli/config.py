@@ -66,6 +66,10 @@ def apply(
                 f"Category catalogue {done.catalogue.version} stands: {done.catalogue.categories} categories; "
                 f"{done.catalogue.waiting} stored demands have theirs judged again."
             )
+        if done.scores.new:
+            out.say(
+                f"Deduction table {done.scores.version} of scores stands, from {done.scores.from_month} on."
+            )
         if done.renewed_secrets:
             out.say(f"Secrets read for {', '.join(done.renewed_secrets)}.")
 

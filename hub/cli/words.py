@@ -36,6 +36,8 @@ from hub.model.codes import (
     level_title,
 )
 from hub.model.holding import TRAIT_TITLES, Cause
+from hub.model.score import BreachVerdict, Excuse, Why
+from hub.model.score_table import ScoreKind
 
 TYPES = {
     DemandType.CONSULTATION: "咨询",
@@ -195,6 +197,37 @@ MESSAGE_STATES = {
     MessageState.WAITING: "waiting 待送达",
     MessageState.DELIVERED: "delivered 已送达",
     MessageState.FAILED: "failed 未送达",
+}
+
+SCORES = {
+    ScoreKind.INDICATORS: "indicators 监察指标",
+    ScoreKind.TIME_LIMITS: "time_limits 时限流程",
+}
+BREACH_VERDICTS = {
+    BreachVerdict.VERIFIED: "verified 属实",
+    BreachVerdict.UNFOUNDED: "unfounded 不属实",
+    BreachVerdict.EXCUSED: "excused 免责",
+}
+EXCUSES = {
+    Excuse.SYSTEM_FAULT: "system_fault 系统故障",
+    Excuse.SUPERIOR: "superior 上级原因",
+    Excuse.SPECIAL_PROCEDURE: "special_procedure 特别程序",
+    Excuse.UNREASONABLE: "unreasonable 不合理诉求",
+    Excuse.BEYOND_DUTY: "beyond_duty 超职责",
+    Excuse.MALICIOUS: "malicious 恶意",
+}
+DEDUCTIONS = {
+    Why.DEDUCTED: "deducted 已扣分",
+    Why.CAPPED: "capped 已达该规则扣分上限",
+    Why.DIFFERENCE: "difference 以前月份已扣，只扣差额",
+    Why.SAME_FACT: "same_fact 同一事实已扣",
+    Why.UNVERIFIED: "unverified 待核实",
+    Why.UNFOUNDED: "unfounded 不属实",
+    Why.EXCUSED: "excused 免责",
+    Why.REVOKED: "revoked 预警已撤销",
+    Why.APPEAL_UPHELD: "appeal_upheld 申诉成立",
+    Why.BEFORE_LIMIT: "before_limit 期限未届满",
+    Why.NO_POINTS: "no_points 标准不扣分",
 }
 
 

@@ -22,6 +22,7 @@ from hub.model.demand import Emitted
 from hub.model.holding import CardGroup, InhibitEntry, MuteEntry
 from hub.model.lexicon import LexiconSection
 from hub.model.place import MOST_PLACES, MOST_REGIONS, PlaceEntry, RegionEntry, place_faults, region_faults
+from hub.model.score_table import ScoreTable
 
 OrganisationCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
@@ -134,7 +135,7 @@ class ConfigDocument(Emitted):
         cards: Groups of rules that tell of one trouble at several levels: on one case the higher card revokes the lower.
         regions: None leaves the table of regions as it stands (it may have come by `hub place import`); likewise ``places``.
         lexicon: The county's part of the sensitive lexicon; every rule that reads it is given it as a parameter.
-        categories: None leaves the category catalogue as it stands, which is the hub's own before any was applied.
+        categories: None leaves the category catalogue as it stands, which is the hub's own before any was applied; likewise ``scores``, the deduction table.
     """
 
     organisations: tuple[OrganisationEntry, ...] = ()
@@ -143,6 +144,7 @@ class ConfigDocument(Emitted):
     rules: tuple[RuleEntry, ...] = ()
     lexicon: LexiconSection | None = None
     categories: CategoriesSection | None = None
+    scores: ScoreTable | None = None
     mutes: tuple[MuteEntry, ...] = ()
     inhibits: tuple[InhibitEntry, ...] = ()
     cards: tuple[CardGroup, ...] = ()

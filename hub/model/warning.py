@@ -311,3 +311,25 @@ class RevokedMessage(Emitted):
     reason: str
     contact: str | None = None
     created_at: AwareDatetime
+
+
+class ScoreMessage(Emitted):
+    """The body of the webhook ``score.notified``: what a month's scores deduct, and until when one may appeal (R40).
+
+    Attributes:
+        month: ``YYYY-MM``.
+        lines: ``warning_no``, ``rule``, ``level``, ``occurred_at``, ``case_nos``, ``points`` (of the table) and ``deducted`` (per volume, within the cap).
+        appeal_provisional: The time crosses a year whose holidays are not published.
+    """
+
+    type: str = "score.notified"
+    schema_version: str = "1"
+    month: str
+    organisation: str
+    organisation_name: str
+    lines: tuple[dict[str, Any], ...]
+    appeal_by: AwareDatetime
+    appeal_basis: str
+    appeal_provisional: bool = False
+    contact: str | None = None
+    created_at: AwareDatetime

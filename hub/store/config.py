@@ -16,6 +16,7 @@ from hub.errors import Code, ConfigError
 from hub.model.category import CategoriesSection, category_faults, resolved
 from hub.model.config import ConfigDocument, EndpointEntry, MatchField, RuleEntry
 from hub.model.holding import InhibitEntry, MuteEntry
+from hub.model.score_table import ScoreTable
 from hub.sdk.notify import Endpoint
 from hub.sdk.rules import EVER, LexiconParams, ObservationRule, RuleParams, WarningRule
 from hub.seal import Sealer
@@ -24,6 +25,7 @@ from hub.store import endpoints as endpoint_store
 from hub.store.categories import CatalogueApplied
 from hub.store.chain import Digest, canonical, write_audit
 from hub.store.places import GazetteerApplied
+from hub.store.scores import TableApplied, put_table
 from hub.store.tables import config_version, endpoint, organisation, routing_rule, rule_params
 from hub.text.category_catalogue import digest as digest_of
 from hub.text.category_catalogue import own_entries
@@ -74,6 +76,7 @@ class Applied:
         renewed_secrets: Endpoints whose secrets were read anew.
         gazetteer: Regions and places that stand now.
         catalogue: The category catalogue that stands now.
+        scores: The deduction table that stands now.
     """
 
     version: int
@@ -82,6 +85,7 @@ class Applied:
     renewed_secrets: tuple[str, ...] = ()
     gazetteer: GazetteerApplied = field(default_factory=GazetteerApplied)
     catalogue: CatalogueApplied = field(default_factory=CatalogueApplied)
+    scores: TableApplied = field(default_factory=TableApplied)
 
 
 def organisations(connection: Connection) -> dict[str, Organisation]:
@@ -216,7 +220,7 @@ def apply(
     settings = [(entry, checked_params(rules, entry)) for entry in _with_lexicon(document, rules)]
     _refuse_unknown_rules(document, rules)
     secrets = {entry.id: tuple(secret(name) for name in entry.secrets) for entry in document.endpoints}
-    content = document.model_dump(mode="json", exclude={"regions", "places", "categories"})
+    content = document.model_dump(mode="json", exclude={"regions", "places", "categories", "scores"})
     if document.lexicon is None:
         del content["lexicon"]  # so that a document of before has the digest that it had
     for part in ("mutes", "inhibits", "cards"):
@@ -225,6 +229,7 @@ def apply(
     # Kept in versions of their own: large, and what they change is judged again by a step of its own.
     gazetteer = places.put(connection, document.regions, document.places, author, now)
     catalogue = _put_catalogue(connection, document.categories, author, now)
+    table = put_table(connection, document.scores, author, now)
     fingerprint = sha256(canonical(content)).hexdigest()
     last = connection.execute(
         select(config_version.c.version, config_version.c.digest)
@@ -233,7 +238,15 @@ def apply(
     ).one_or_none()
     if last is not None and last.digest == fingerprint:
         renewed = _renew_secrets(connection, sealer, document.endpoints, secrets, last.version)
-        return Applied(last.version, False, renewed_secrets=renewed, gazetteer=gazetteer, catalogue=catalogue)
+        _log_scores(connection, document.scores, table, author, digest, now)
+        return Applied(
+            last.version,
+            False,
+            renewed_secrets=renewed,
+            gazetteer=gazetteer,
+            catalogue=catalogue,
+            scores=table,
+        )
     version: int = connection.execute(
         config_version.insert()
         .values(digest=fingerprint, author=author, applied_at=now, document=content)
@@ -255,6 +268,7 @@ def apply(
         reach.all_waits(
             connection, {rule_id: rules[rule_id].version for rule_id in changed if rule_id in rules}
         )
+    _log_scores(connection, document.scores, table, author, digest, now)
     write_audit(
         connection,
         digest,
@@ -264,7 +278,7 @@ def apply(
         subject=f"configuration {version}",
         detail={"rejudged": changed},
     )
-    return Applied(version, True, tuple(changed), tuple(named), gazetteer, catalogue)
+    return Applied(version, True, tuple(changed), tuple(named), gazetteer, catalogue, table)
 
 
 def _put_catalogue(
@@ -279,6 +293,28 @@ def _put_catalogue(
         )
     whole = digest_of(resolved(section, own)) if section is not None else ""
     return categories.put(connection, section, own, whole, author, now)
+
+
+def _log_scores(
+    connection: Connection,
+    table: ScoreTable | None,
+    done: TableApplied,
+    author: str,
+    digest: Digest,
+    now: datetime,
+) -> None:
+    """The audit log's line of a new deduction table; its lock is held until the commit, so it comes late."""
+    if done.new and table is not None:
+        write_audit(
+            connection,
+            digest,
+            now,
+            actor=author,
+            action="score.table",
+            subject=f"score table {done.version}",
+            purpose=table.reason,
+            detail={"from_month": done.from_month},
+        )
 
 
 def _judge_again(connection: Connection, changed: Sequence[type[WarningRule]]) -> None:
