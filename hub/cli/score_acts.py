@@ -157,10 +157,10 @@ def notify(
     check_month(month)
     door = door_of(ctx)
     from hub.cli import out
-    from hub.pipeline import scoring
+    from hub.pipeline import score_appeals
 
     with _acting(ctx) as deps:
-        told = scoring.notify(deps, month, by, organisation=organisation)
+        told = score_appeals.notify(deps, month, by, organisation=organisation)
 
     def tell() -> None:
         if not told:
@@ -183,10 +183,10 @@ def appeal(ctx: typer.Context, number: Warning_, by: By, reason: Reason, organis
     """Enter an organisation's appeal 申诉 against a verified breach, within 5 working days after it was notified; once."""
     door = door_of(ctx)
     from hub.cli import out
-    from hub.pipeline import scoring
+    from hub.pipeline import score_appeals
 
     with _acting(ctx) as deps:
-        done = scoring.appeal(deps, number, by, reason, organisation=organisation)
+        done = score_appeals.appeal(deps, number, by, reason, organisation=organisation)
     said = {None: "not decided yet", True: "upheld", False: "refused"}[done.upheld]
     unsure = " (provisional 暂定)" if done.provisional else ""
     door.answer(
@@ -214,10 +214,10 @@ def decide(
         raise typer.BadParameter("give one of --upheld and --refused")
     door = door_of(ctx)
     from hub.cli import out
-    from hub.pipeline import scoring
+    from hub.pipeline import score_appeals
 
     with _acting(ctx) as deps:
-        new = scoring.decide(deps, number, upheld, by, reason, organisation=organisation)
+        new = score_appeals.decide(deps, number, upheld, by, reason, organisation=organisation)
     word = "upheld 成立: the deduction is excluded" if upheld else "refused 不成立: the deduction stays"
     door.answer(
         {"warning_no": number, "upheld": upheld, "new": new},

@@ -185,15 +185,13 @@ def compute(connection: Connection, month: str) -> MonthScores:
 
 
 def deducting(month: MonthScores, organisation: str) -> list[Line]:
-    """The lines that take something off an organisation, by score, then time."""
-    return [
-        line
-        for holder in month.holders
-        if holder.organisation == organisation and holder.post is None
-        for score in holder.scores
-        for line in score.lines
-        if line.deducted
-    ]
+    """The lines that take something off an organisation or one of its posts, each breach once, by time."""
+    found: dict[tuple[str, str], Line] = {}
+    for holder in month.holders:  # the organisation comes before its posts
+        if holder.organisation == organisation:
+            for line in (line for score in holder.scores for line in score.lines if line.deducted):
+                found.setdefault((line.warning_no, line.signal_id), line)
+    return sorted(found.values(), key=lambda one: (one.occurred_at, one.warning_no, one.signal_id))
 
 
 def _breaches(

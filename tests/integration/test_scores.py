@@ -18,7 +18,7 @@ from hub.model.case import Case, Correction, Term
 from hub.model.codes import Level, TermUnit
 from hub.model.score import BreachVerdict, Excuse, Score, Why
 from hub.model.score_table import ScoreKind
-from hub.pipeline import revoke, score_month, scoring
+from hub.pipeline import revoke, score_appeals, score_month, scoring, triage
 from hub.seal import KeyRing
 from hub.store import score_facts, scores
 from hub.store.engine import Store
@@ -112,7 +112,7 @@ def notified(county: County, *nos: str) -> list[str]:
     for number in numbers:
         verify(county, number)
     at(county, 2026, 11, 24, 10)
-    scoring.notify(county.deps, MONTH, "王")
+    score_appeals.notify(county.deps, MONTH, "王")
     return numbers
 
 
@@ -241,8 +241,6 @@ def test_two_rules_that_see_one_delay_deduct_once(county: County) -> None:
         map(tuple, county.rows("SELECT rule_id, signal_id FROM signal WHERE rule_id IN ('E06', 'E07')"))
     )
     assert set(rules) == {"E06", "E07"}
-    from hub.pipeline import triage
-
     for signal_id in rules.values():
         done = triage.decide(county.deps, signal_id, "issue", "王", "核实")
         assert done.warning_no is not None
@@ -297,7 +295,7 @@ def test_an_organisation_is_told_what_is_deducted_and_until_when_it_may_appeal(c
     (number,) = overdue(county, "C1")
     verify(county, number)
     at(county, 2026, 11, 24, 10)
-    (told,) = scoring.notify(county.deps, MONTH, "王")
+    (told,) = score_appeals.notify(county.deps, MONTH, "王")
     assert (told.organisation, told.warning_nos, told.appeal_by) == (
         "housing",
         (number,),
@@ -310,7 +308,7 @@ def test_an_organisation_is_told_what_is_deducted_and_until_when_it_may_appeal(c
         "housing",
         ["C1"],
     )
-    assert scoring.notify(county.deps, MONTH, "王") == []
+    assert score_appeals.notify(county.deps, MONTH, "王") == []
 
 
 def test_the_time_to_appeal_leaves_holidays_out_and_counts_days_that_are_made_up_for(
@@ -325,35 +323,35 @@ def test_the_time_to_appeal_leaves_holidays_out_and_counts_days_that_are_made_up
         row.warning_no for row in county.rows("SELECT warning_no FROM warning WHERE rule_id = 'E01'")
     }
     verify(county, number)
-    (one,) = scoring.notify(county.deps, "2026-09", "王")
+    (one,) = score_appeals.notify(county.deps, "2026-09", "王")
     # 1 to 7 October are free; Saturday, 10 October, is worked.
     assert (one.appeal_by, one.provisional) == (local(2026, 10, 10, 17, 30), False)
     at(county, 2026, 10, 10, 17)
-    assert scoring.appeal(county.deps, number, "张", "异议").new
+    assert score_appeals.appeal(county.deps, number, "张", "异议").new
 
 
 def test_a_time_to_appeal_that_runs_into_an_unknown_year_is_said_to_be_provisional(county: County) -> None:
     (number,) = overdue(county, "C1")
     verify(county, number)
     at(county, 2026, 12, 30, 9)
-    (one,) = scoring.notify(county.deps, MONTH, "王")
+    (one,) = score_appeals.notify(county.deps, MONTH, "王")
     assert one.provisional
     assert json.loads(bytes(county.messages()[-1].body))["appeal_provisional"] is True
-    assert scoring.appeal(county.deps, number, "张", "系统延迟").provisional
+    assert score_appeals.appeal(county.deps, number, "张", "系统延迟").provisional
 
 
 def test_an_appeal_in_time_that_is_upheld_takes_the_deduction_out(county: County) -> None:
     (number,) = notified(county, "C1")
     at(county, 2026, 12, 1, 17, 30)
-    assert scoring.appeal(county.deps, number, "张", "材料齐全时系统故障").new
-    assert not scoring.appeal(county.deps, number, "张", "再说一次").new
+    assert score_appeals.appeal(county.deps, number, "张", "材料齐全时系统故障").new
+    assert not score_appeals.appeal(county.deps, number, "张", "再说一次").new
     assert time_score(county) == 99  # an appeal alone changes nothing
-    assert scoring.decide(county.deps, number, True, "李局长", "申诉成立")
+    assert score_appeals.decide(county.deps, number, True, "李局长", "申诉成立")
     assert time_score(county) == 100
     assert of(county)[1].lines[0].why is Why.APPEAL_UPHELD
-    assert not scoring.decide(county.deps, number, True, "李局长", "申诉成立")
+    assert not score_appeals.decide(county.deps, number, True, "李局长", "申诉成立")
     with pytest.raises(StateConflict, match="upheld"):
-        scoring.decide(county.deps, number, False, "李局长", "改主意")
+        score_appeals.decide(county.deps, number, False, "李局长", "改主意")
     with pytest.raises(StateConflict, match="upheld"):
         verify(county, number)
     assert actions(county) == ["score.verdict", "score.notify", "score.appeal", "score.decide"]
@@ -361,25 +359,25 @@ def test_an_appeal_in_time_that_is_upheld_takes_the_deduction_out(county: County
 
 def test_an_appeal_that_is_refused_leaves_the_deduction(county: County) -> None:
     (number,) = notified(county, "C1")
-    scoring.appeal(county.deps, number, "张", "异议")
-    scoring.decide(county.deps, number, False, "李局长", "事实清楚")
+    score_appeals.appeal(county.deps, number, "张", "异议")
+    score_appeals.decide(county.deps, number, False, "李局长", "事实清楚")
     assert time_score(county) == 99
 
 
 def test_an_appeal_after_its_time_or_before_a_notice_is_refused(county: County) -> None:
     (number,) = overdue(county, "C1")
     with pytest.raises(StateConflict, match="no breach of it is verified"):
-        scoring.appeal(county.deps, number, "张", "异议")
+        score_appeals.appeal(county.deps, number, "张", "异议")
     verify(county, number)
     with pytest.raises(StateConflict, match="has not been notified"):
-        scoring.appeal(county.deps, number, "张", "异议")
+        score_appeals.appeal(county.deps, number, "张", "异议")
     at(county, 2026, 11, 24, 10)
-    scoring.notify(county.deps, MONTH, "王")
+    score_appeals.notify(county.deps, MONTH, "王")
     at(county, 2026, 12, 1, 17, 31)
     with pytest.raises(StateConflict, match="the time to appeal ended"):
-        scoring.appeal(county.deps, number, "张", "异议")
+        score_appeals.appeal(county.deps, number, "张", "异议")
     with pytest.raises(StateConflict, match="has not appealed"):
-        scoring.decide(county.deps, number, True, "李", "成立")
+        score_appeals.decide(county.deps, number, True, "李", "成立")
 
 
 def test_a_month_is_frozen_when_it_is_over_and_nothing_about_it_is_open(county: County) -> None:
@@ -390,14 +388,14 @@ def test_a_month_is_frozen_when_it_is_over_and_nothing_about_it_is_open(county: 
     at(county, 2026, 12, 1, 9)
     with pytest.raises(StateConflict, match="not notified"):
         scoring.freeze(county.deps, MONTH, "王", "审定")
-    scoring.notify(county.deps, MONTH, "王")
+    score_appeals.notify(county.deps, MONTH, "王")
     with pytest.raises(StateConflict, match="time to appeal not over"):
         scoring.freeze(county.deps, MONTH, "王", "审定")
-    scoring.appeal(county.deps, first, "张", "异议")
+    score_appeals.appeal(county.deps, first, "张", "异议")
     at(county, 2026, 12, 9, 9)
     with pytest.raises(StateConflict, match=f"appeals not decided: {first}"):
         scoring.freeze(county.deps, MONTH, "王", "审定")
-    scoring.decide(county.deps, first, True, "李", "成立")
+    score_appeals.decide(county.deps, first, True, "李", "成立")
     done = scoring.freeze(county.deps, MONTH, "王", "审定")
     shown = month(county)
     assert (shown.digest, shown.frozen_by, shown.intact, shown.later) == (done.digest, "王", True, ())
@@ -412,7 +410,7 @@ def frozen(county: County) -> list[str]:
     numbers = overdue(county, "C1", "C2", "C3")
     verify(county, numbers[0]), verify(county, numbers[1])
     at(county, 2026, 12, 1, 9)
-    scoring.notify(county.deps, MONTH, "王")
+    score_appeals.notify(county.deps, MONTH, "王")
     at(county, 2026, 12, 9, 9)
     scoring.freeze(county.deps, MONTH, "王", "审定")
     return numbers
@@ -448,8 +446,8 @@ def test_a_frozen_month_is_made_good_in_a_later_one_that_names_it(county: County
     scoring.adjust(county.deps, "2026-12", "housing", TIME_LIMITS, Decimal(1), "李", "更正", corrects=MONTH)
     assert of(county, which="2026-12")[1].changes[0].corrects == MONTH
     for act in (
-        lambda: scoring.notify(county.deps, MONTH, "王"),
-        lambda: scoring.appeal(county.deps, frozen[0], "张", "异议"),
+        lambda: score_appeals.notify(county.deps, MONTH, "王"),
+        lambda: score_appeals.appeal(county.deps, frozen[0], "张", "异议"),
     ):
         with pytest.raises(StateConflict, match="it is frozen"):
             act()
@@ -531,8 +529,6 @@ def test_an_order_that_is_not_answered_counts_against_the_organisation_that_has_
     overdue(county, "C1")
     at(county, 2026, 11, 25, 18)
     judge_all(county)
-    from hub.pipeline import triage
-
     (signal,) = county.signals(rule="S02")
     done = triage.decide(county.deps, signal.signal_id, "issue", "王", "催办")
     judge_all(county)
