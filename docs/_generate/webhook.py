@@ -11,7 +11,7 @@ from docs._generate.fields import table
 from hub.model.calendar import ChinaCalendar, working_days_due
 from hub.model.codes import LEVEL_TITLES, Anonymity, DemandStatus, DemandType, Level, Nature, Urgency, Watch
 from hub.model.demand import DemandFacts
-from hub.model.warning import OrderMessage, RaisedMessage, RevokedMessage, WarningMessage
+from hub.model.warning import OrderMessage, RaisedMessage, RevokedMessage, ScoreMessage, WarningMessage
 from hub.pipeline.dispatch import (
     DUE_BASIS,
     DUE_WORKING_DAYS,
@@ -99,6 +99,20 @@ REVOKED_FIELDS = {
     "reason": "撤销的原因",
     "contact": ORDER_FIELDS["contact"],
     "created_at": "撤销时间，带时区",
+}
+SCORE_FIELDS = {
+    "type": "事件类型，固定为 `score.notified`",
+    "schema_version": ORDER_FIELDS["schema_version"],
+    "month": "考核月份，形如 `2026-11`",
+    "organisation": ORDER_FIELDS["organisation"],
+    "organisation_name": ORDER_FIELDS["organisation_name"],
+    "lines": "扣分依据，逐项列出：`warning_no` 预警编号、`rule` 规则编号、`level` 级别、`occurred_at` 发生时间、`case_nos` 办件编号、"
+    "`points` 标准分值、`deducted` 实扣分值（按每百件折算，不超过该规则的月度上限）",
+    "appeal_by": "申诉截止时间，带时区",
+    "appeal_basis": "申诉期限的依据",
+    "appeal_provisional": "期限是否跨入节假日安排未公布的年度，为 `true` 的是暂定",
+    "contact": ORDER_FIELDS["contact"],
+    "created_at": "告知时间，带时区",
 }
 DEMAND_FIELDS = {
     "demand_no": "诉求编号",
@@ -236,6 +250,11 @@ def raised_fields() -> str:
 def revoked_fields() -> str:
     """The fields of ``warning.revoked``."""
     return _fields(RevokedMessage, REVOKED_FIELDS)
+
+
+def score_fields() -> str:
+    """The fields of ``score.notified``."""
+    return _fields(ScoreMessage, SCORE_FIELDS)
 
 
 def demand_fields() -> str:
