@@ -269,7 +269,7 @@ def _tell_state(shown: ShownMonth) -> None:
         whose = f"{one.organisation} {one.post}" if one.post else one.organisation
         out.say(
             f"after the freeze: {one.warning_no} of {whose} would deduct {one.now.normalize():f} (frozen: {one.frozen.normalize():f}; "
-            f"{words.short(words.DEDUCTIONS, one.why)}); make it good with `hub score adjust … --corrects {month}`."
+            f"{words.short(words.DEDUCTIONS, one.why) if one.why else '另行核实'}); make it good with `hub score adjust … --corrects {month}`."
         )
     if shown.waiting:
         out.say(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
+from types import MappingProxyType
 
 from pydantic import Field
 
@@ -114,6 +115,7 @@ class Line(Emitted):
     """扣分依据: one breach, what it deducted, and why not more.
 
     Attributes:
+        things: What it rests on, as in `Breach`.
         points: What the table gives for the rule and level.
         deducted: What was taken off, per so many cases or orders, within the cap.
     """
@@ -126,10 +128,18 @@ class Line(Emitted):
     level: Level
     occurred_at: datetime
     case_nos: tuple[str, ...]
+    things: tuple[str, ...]
     points: Decimal
     deducted: Decimal
     why: Why
     excuse: Excuse | None = None
+
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """(cause, thing) of each fact that the line has paid for; none where it paid for nothing."""
+        if self.cause is None or self.why not in (Why.DEDUCTED, Why.CAPPED, Why.DIFFERENCE):
+            return ()
+        return facts_of(self.cause, self.things, self.warning_no, self.signal_id)
 
 
 class Score(Emitted):
@@ -176,12 +186,20 @@ def months_before(month: str, count: int) -> str:
     return f"{place // 12:04d}-{place % 12 + 1:02d}"
 
 
+def facts_of(
+    cause: str, things: Sequence[str], warning_no: str, signal_id: str
+) -> tuple[tuple[str, str], ...]:
+    """By what one fact is told from another: the cause, and each thing that it is about; what rests on nothing is a fact of its own."""
+    return tuple((cause, thing) for thing in things or (f"{warning_no}/{signal_id}",))
+
+
 def assess(
     month: str,
     breaches: Iterable[Breach],
     volume: Volume,
     changes: Iterable[Change],
     table: ScoreTable,
+    held: Mapping[tuple[str, str], Decimal] = MappingProxyType({}),
 ) -> dict[ScoreKind, Score]:
     """Both scores of one organisation or post; the same inputs give the same scores in whatever order they come.
 
@@ -195,6 +213,7 @@ def assess(
         volume: Of the month.
         changes: Of the month.
         table: The one that holds for the month.
+        held: Facts that frozen months have paid for, with the points; of such months no breaches are given.
 
     Raises:
         ValueError: As `month_span`.
@@ -205,7 +224,7 @@ def assess(
     ranked = sorted(
         (_ranked(one, table, begins) for one in breaches if one.occurred_at < ends), key=lambda it: it[0]
     )
-    taken: dict[tuple[str, str], Decimal] = {}
+    taken = dict(held)
     spent: dict[str, Decimal] = {}
     lines: dict[ScoreKind, list[Line]] = {kind: [] for kind in ScoreKind}
     for _, breach in ranked:
@@ -292,6 +311,7 @@ def _line(breach: Breach, rule: ScoreRule | None, points: Decimal, deducted: Dec
         level=breach.level,
         occurred_at=breach.occurred_at,
         case_nos=breach.case_nos,
+        things=breach.things,
         points=points,
         deducted=deducted,
         why=why,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -57,7 +57,11 @@ class MonthScores(Emitted):
 
 
 class Later(Emitted):
-    """What a frozen month would deduct otherwise by what became known after the freeze; it stays as it is."""
+    """What a frozen month would deduct otherwise by what became known after the freeze; it stays as it is.
+
+    Attributes:
+        why: None: it was judged anew, as of another month or organisation.
+    """
 
     organisation: str
     post: str | None
@@ -65,7 +69,7 @@ class Later(Emitted):
     kind: ScoreKind
     frozen: Decimal
     now: Decimal
-    why: Why
+    why: Why | None
 
 
 class ShownMonth(Emitted):
@@ -154,7 +158,9 @@ def compute(connection: Connection, month: str) -> MonthScores:
     begins, ends = month_span(month)
     directory = Directory.read(connection)
     version, table = scores.table_of(connection, month)
-    breaches = _breaches(connection, month, begins, ends, directory)
+    earlier = scores.frozen(connection, [months_before(month, n) for n in range(1, _MEMORY_MONTHS + 1)])
+    breaches = _breaches(connection, month, directory, earlier)
+    held = _held(MonthScores.model_validate(row["document"]) for row in earlier.values())
     changes = _changes(connection, month)
     names = {name for code in directory.organisations for name in directory.names(code)}
     names |= {code for code, _ in (*breaches, *changes)}
@@ -171,14 +177,22 @@ def compute(connection: Connection, month: str) -> MonthScores:
     found = []
     for code, post in sorted(holders, key=lambda one: (one[0], one[1] is not None, one[1] or "")):
         volume = volumes.of(directory.names(code), code, post)
-        held = assess(month, breaches.get((code, post), ()), volume, changes.get((code, post), ()), table)
+        holder = (code, post)
+        assessed = assess(
+            month,
+            breaches.get(holder, ()),
+            volume,
+            changes.get(holder, ()),
+            table,
+            held.get(holder, {}),
+        )
         found.append(
             HolderScore(
                 organisation=code,
                 organisation_name=directory.name(code),
                 post=post,
                 volume=volume,
-                scores=(held[ScoreKind.INDICATORS], held[ScoreKind.TIME_LIMITS]),
+                scores=(assessed[ScoreKind.INDICATORS], assessed[ScoreKind.TIME_LIMITS]),
             )
         )
     return MonthScores(month=month, table_version=version, table=table, holders=tuple(found))
@@ -195,47 +209,33 @@ def deducting(month: MonthScores, organisation: str) -> list[Line]:
 
 
 def _breaches(
-    connection: Connection, month: str, begins: datetime, ends: datetime, directory: Directory
+    connection: Connection, month: str, directory: Directory, frozen: Collection[str]
 ) -> dict[Holder, list[Breach]]:
-    """What each organisation and post is judged by: this month's, and those of earlier months that hold their facts."""
+    """What each organisation and post is judged by: this month's breaches, and those of earlier months that are not frozen."""
+    begins, ends = month_span(month)
     since, _ = month_span(months_before(month, _MEMORY_MONTHS))
-    earlier = [months_before(month, back) for back in range(1, _MEMORY_MONTHS + 1)]
-    counted = {
-        frozen: _counted(MonthScores.model_validate(row["document"]))
-        for frozen, row in scores.frozen(connection, earlier).items()
-    }
     found: dict[Holder, list[Breach]] = defaultdict(list)
     for one in (
         *(judged.breach for judged in score_facts.judged(connection, since, ends)),
         *score_facts.unjudged(connection, begins, ends, directory.codes),
     ):
-        if one.organisation is None:
+        if one.organisation is None or month_of(one.occurred_at) in frozen:
             continue
         for post in {None, one.post}:
-            holder = (one.organisation, post)
-            if _holds(one, holder, begins, counted):
-                found[holder].append(one)
+            found[one.organisation, post].append(one)
     return found
 
 
-def _holds(
-    breach: Breach, holder: Holder, begins: datetime, counted: Mapping[str, frozenset[tuple[Holder, str]]]
-) -> bool:
-    """Whether a breach is to be reckoned with: what a frozen month did not deduct was never taken, and holds no fact."""
-    month = month_of(breach.occurred_at)
-    return (
-        breach.occurred_at >= begins or month not in counted or (holder, breach.signal_id) in counted[month]
-    )
-
-
-def _counted(month: MonthScores) -> frozenset[tuple[Holder, str]]:
-    return frozenset(
-        ((holder.organisation, holder.post), line.signal_id)
-        for holder in month.holders
-        for score in holder.scores
-        for line in score.lines
-        if line.deducted
-    )
+def _held(documents: Iterable[MonthScores]) -> dict[Holder, dict[tuple[str, str], Decimal]]:
+    """What frozen months have paid for, whatever was found of it since."""
+    found: dict[Holder, dict[tuple[str, str], Decimal]] = defaultdict(dict)
+    for month in documents:
+        for holder in month.holders:
+            paid = found[holder.organisation, holder.post]
+            for line in (line for score in holder.scores for line in score.lines):
+                for fact in line.facts:
+                    paid[fact] = max(line.points, paid.get(fact, line.points))
+    return found
 
 
 def _changes(connection: Connection, month: str) -> dict[Holder, list[Change]]:
@@ -268,7 +268,7 @@ def _differences(stands: MonthScores, live: MonthScores) -> Sequence[Later]:
         )
         if not same:
             kind, line = now.get(key) or was[key]
-            why = line.why if key in now else Why.UNVERIFIED
+            why = line.why if key in now else None
             found.append(
                 Later(
                     organisation=key[0],

@@ -499,19 +499,47 @@ def test_verdicts_and_a_freeze_at_once_are_wholly_before_or_after_each_other(cou
     assert county.value("SELECT count(*) FROM score_verdict") == 4
 
 
-def test_a_fact_that_a_frozen_month_did_not_deduct_is_deducted_where_it_falls_next(county: County) -> None:
+def on_the_last_day(county: County) -> str:
+    """A case that was due on 30 November: yellow then, red on 1 December. Its warning, verified as yellow and notified."""
     county.observe(case("C1", promised=Term(value=10, unit=TermUnit.WORKING_DAYS)))
     at(county, 2026, 11, 30, 17, 45)
     judge_all(county)
-    (number,) = [row.warning_no for row in county.rows("SELECT warning_no FROM warning")]
+    number: str = county.value("SELECT warning_no FROM warning")
     verify(county, number)
+    score_appeals.notify(county.deps, MONTH, "王")
     assert time_score(county) == 99
     at(county, 2026, 12, 1, 17, 45)
     judge_all(county)
+    return number
+
+
+def test_a_card_that_is_verified_anew_as_risen_belongs_to_the_month_in_which_it_rose(county: County) -> None:
+    number = on_the_last_day(county)
     verify(county, number)
-    # The card rose in December: the breach, as it was last verified, is December's.
     assert time_score(county, which="2026-12") == Decimal("98.5")
     assert of(county)[1].lines == ()
+
+
+def test_of_a_card_that_a_frozen_month_deducted_the_rise_costs_the_difference(county: County) -> None:
+    number = on_the_last_day(county)
+    at(county, 2026, 12, 9, 9)
+    scoring.freeze(county.deps, MONTH, "王", "审定")
+    verify(county, number)
+    assert (time_score(county), time_score(county, which="2026-12")) == (99, Decimal("99.5"))
+    assert {(one.frozen, one.now, one.why) for one in month(county).later} == {(1, 0, None)}
+
+
+def test_what_was_verified_after_its_month_was_frozen_was_not_paid_for(
+    county: County, frozen: list[str]
+) -> None:
+    verify(county, frozen[2])
+    with county.store.begin() as connection:  # the same case, seen late by another rule
+        connection.execute(
+            text(
+                "UPDATE score_breach SET occurred_at = '2026-12-02T09:00:00+08:00', level = 2 WHERE verdict_id = 3"
+            )
+        )
+    assert time_score(county, which="2026-12") == 99
 
 
 def test_a_breach_that_names_nobody_is_verified_only_with_an_organisation(county: County) -> None:

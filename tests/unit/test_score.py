@@ -148,6 +148,15 @@ def test_what_an_earlier_month_took_for_the_same_fact_is_not_taken_again():
     assert whys(scored(yellow, breach("Y2", things=("case C1",)))[B]) == [("Y2", Why.SAME_FACT, 0)]
 
 
+def test_what_a_frozen_month_has_paid_for_is_not_taken_again_whatever_was_found_of_it_since():
+    paid = scored(breach("Y1", things=("case C1",)))[B].lines[0]
+    held = dict.fromkeys(paid.facts, paid.points)
+    red = breach("Y1", level=Level.GRAVE, things=("case C1",), occurred_at=local(2026, 12, 1, 18))
+    found = assess("2026-12", [red], FEW, (), TABLE, held)[B]
+    assert whys(found) == [("Y1", Why.DIFFERENCE, Decimal("0.5"))]
+    assert scored(breach(verdict=None))[B].lines[0].facts == ()
+
+
 @pytest.mark.parametrize(
     ("cases", "deducted"), [(0, "1"), (3, "1"), (100, "1"), (200, "0.5"), (3000, "0.0333")]
 )
