@@ -229,14 +229,15 @@ def _tell_score(score: Score) -> None:
         out.say("No breach, no change by hand.")
     if score.lines:
         out.table(
-            ["warning", "rule", "occurred", "cases", "points", "deducted", "扣分依据"],
+            ["warning", "occurred", "cases", "deducted", "扣分依据"],
             [
-                (line.warning_no, f"{line.rule_id} v{line.rule_version} L{int(line.level)}", line.occurred_at, "、".join(line.case_nos) or "–",
-                 f"{line.points.normalize():f}", f"{line.deducted.normalize():f}", _why(line))
+                (line.warning_no, out.moment(line.occurred_at)[5:], "、".join(line.case_nos) or "–",
+                 f"{line.deducted.normalize():f} of {line.points.normalize():f}",
+                 f"{line.rule_id} v{line.rule_version} {words.level(line.level, subject='case', rule_id=line.rule_id)}：{_why(line)}")
                 for line in score.lines
             ],
-            right=["points", "deducted"],
-            whole=["warning"],
+            right=["deducted"],
+            whole=["warning", "occurred"],
         )  # fmt: skip
     for change in score.changes:
         made_good = f", corrects {change.corrects}" if change.corrects else ""

@@ -108,9 +108,14 @@ def test_what_waits_is_listed_until_a_person_has_judged_it(desk: Desk, numbers: 
     assert "No breach" in ok(desk, "waiting", MONTH)
     shown = ok(desk, "show", MONTH, "县自然资源局")
     assert "98.50" in shown
-    flat = "".join(shown.split())
-    assert "系统故障" in flat
-    assert "扣分依据" in flat
+    assert "1.5 of 1.5" in shown
+    assert "0 of 0" in shown
+    assert "扣分依据" in shown
+    lines = desk.hub("score", "show", MONTH, "housing", "--json").document["holder"]["scores"][1]["lines"]
+    assert [(line["why"], line["excuse"]) for line in lines] == [
+        ("deducted", None),
+        ("excused", "system_fault"),
+    ]
     (held,) = desk.hub("score", "month", MONTH, "--json").document["holders"]
     assert [score["score"] for score in held["scores"]] == ["100.00", "98.50"]
     assert "受理岗" in "".join(ok(desk, "month", MONTH, "--post", "受理岗").split())

@@ -230,6 +230,14 @@ def test_points_are_for_a_hundred_cases_of_the_month(county: County) -> None:
     assert time_score(county, post="受理岗") == 99
 
 
+def test_cases_are_counted_by_organisation_and_month_in_the_index(county: County) -> None:
+    asked = {"names": ["housing"], "since": local(2026, 11, 1), "until": local(2026, 12, 1)}
+    with county.store.begin() as connection:
+        connection.execute(text("SET LOCAL enable_seqscan = off"))  # the table is empty
+        plan = "\n".join(connection.execute(text(f"EXPLAIN {score_facts._CASES}"), asked).scalars())
+    assert "Index Cond: ((COALESCE(organisation_code, organisation) = n.name) AND (COALESCE(" in plan
+
+
 def test_two_rules_that_see_one_delay_deduct_once(county: County) -> None:
     asked = tuple(
         Correction(no=str(n), asked_at=local(2026, 11, 16, 11 + n), brought_at=local(2026, 11, 16, 12 + n))
