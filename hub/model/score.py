@@ -218,7 +218,7 @@ def assess(
     Raises:
         ValueError: As `month_span`.
 
-    Source: domain.md R40, §3.4; decision record 0019.
+    Source: domain.md R40, §3.4; decision record 0020.
     """
     begins, ends = month_span(month)
     ranked = sorted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from datetime import datetime
 
 import pytest
@@ -61,7 +62,7 @@ def case(no: str) -> Case:
     )
 
 
-def apply(desk: Desk, document: dict[str, object]) -> str:
+def apply(desk: Desk, document: Mapping[str, object]) -> str:
     file = desk.folder / "county.yaml"
     file.write_text(yaml.safe_dump(document, allow_unicode=True))
     done = desk.hub("config", "apply", str(file))

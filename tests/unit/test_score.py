@@ -77,7 +77,7 @@ def test_a_rule_takes_its_points_off_the_score_that_it_belongs_to_and_says_on_wh
 def test_a_mere_warning_deducts_nothing():
     found = scored(breach(verdict=None, level=Level.GRAVE))
     assert found[B].score == 100
-    assert whys(found[B]) == [("Y1", Why.UNVERIFIED, 0)]
+    assert whys(found[B]) == [("Y1", Why.UNVERIFIED, Decimal(0))]
 
 
 @pytest.mark.parametrize("excuse", list(Excuse))
@@ -125,10 +125,10 @@ def test_of_one_case_and_cause_under_several_rules_the_heaviest_deducts_alone():
         breach("Y3", "E12", things=("case C1",)), breach("Y4", "E10", things=("case C1",)),
     )[B]  # fmt: skip
     assert whys(found) == [
-        ("Y1", Why.SAME_FACT, 0),
+        ("Y1", Why.SAME_FACT, Decimal(0)),
         ("Y2", Why.DEDUCTED, Decimal("1.5")),
-        ("Y3", Why.SAME_FACT, 0),
-        ("Y4", Why.DEDUCTED, 1),  # another cause
+        ("Y3", Why.SAME_FACT, Decimal(0)),
+        ("Y4", Why.DEDUCTED, Decimal(1)),  # another cause
     ]
 
 
@@ -145,7 +145,7 @@ def test_what_an_earlier_month_took_for_the_same_fact_is_not_taken_again():
     red = breach("Y2", level=Level.GRAVE, things=("case C1",))
     found = scored(yellow, red)[B]
     assert whys(found) == [("Y2", Why.DIFFERENCE, Decimal("0.5"))]
-    assert whys(scored(yellow, breach("Y2", things=("case C1",)))[B]) == [("Y2", Why.SAME_FACT, 0)]
+    assert whys(scored(yellow, breach("Y2", things=("case C1",)))[B]) == [("Y2", Why.SAME_FACT, Decimal(0))]
 
 
 def test_what_a_frozen_month_has_paid_for_is_not_taken_again_whatever_was_found_of_it_since():
@@ -176,13 +176,16 @@ def test_a_rule_takes_no_more_than_its_cap():
     assert found.score == 90
     assert [line.why for line in found.lines] == [Why.DEDUCTED] * 6 + [Why.CAPPED] * 2
     assert [line.deducted for line in found.lines][-2:] == [1, 0]
-    own = ScoreTable(reason="试行", rules=(ScoreRule(rule_id="E01", kind=B, cause="超期", red=3, cap=4),))
+    own = ScoreTable(
+        reason="试行", rules=(ScoreRule(rule_id="E01", kind=B, cause="超期", red=Decimal(3), cap=Decimal(4)),)
+    )
     assert scored(*(breach(f"Y{n}", level=Level.GRAVE) for n in range(3)), table=own)[B].score == 96
 
 
 def test_a_score_is_never_below_zero():
     many = tuple(
-        ScoreRule(rule_id=f"E{n:02d}", kind=B, cause=f"C{n}", yellow=100, cap=100) for n in range(1, 4)
+        ScoreRule(rule_id=f"E{n:02d}", kind=B, cause=f"C{n}", yellow=Decimal(100), cap=Decimal(100))
+        for n in range(1, 4)
     )
     table = ScoreTable(reason="试行", rules=many)
     found = scored(breach("Y1", "E01"), breach("Y2", "E02"), table=table)[B]
@@ -236,8 +239,8 @@ def test_a_score_is_told_as_a_band(points, band):
     "fields",
     [
         {"bands": ()},
-        {"bands": (Band(name="好", least=90),)},
-        {"bands": (Band(name="差", least=0), Band(name="好", least=90))},
+        {"bands": (Band(name="好", least=Decimal(90)),)},
+        {"bands": (Band(name="差", least=Decimal(0)), Band(name="好", least=Decimal(90)))},
         {"rules": (TABLE.rules[0], TABLE.rules[0])},
         {"from_month": "2026-13"},
         {"least_cases": 0},
@@ -254,9 +257,13 @@ def test_a_table_in_a_configuration_document_is_read_as_it_is_written():
     document = parse_document(
         {**COUNTY, "scores": {"reason": "县办法", "from_month": "2026-12", "rules": [rule]}}
     )
+    assert document.scores is not None
     (read,) = document.scores.rules
     assert (read.points(Level.NOTICE), read.points(Level.SERIOUS), read.points(Level.GRAVE), read.per) == (
-        0, 2, Decimal("3.5"), Unit.NONE,
+        Decimal(0),
+        Decimal(2),
+        Decimal("3.5"),
+        Unit.NONE,
     )  # fmt: skip
 
 
@@ -296,7 +303,7 @@ def test_the_same_breaches_in_any_order_give_the_same_scores(breaches, cases, ch
 def test_a_score_is_a_hundred_less_what_its_lines_say(breaches):
     for score in scored(*breaches).values():
         assert score.computed == 100 - sum(line.deducted for line in score.lines)
-        spent = defaultdict(Decimal)
+        spent: defaultdict[str, Decimal] = defaultdict(Decimal)
         for line in score.lines:
             spent[line.rule_id] += line.deducted
             assert 0 <= line.deducted <= line.points
@@ -312,7 +319,8 @@ def test_what_nobody_verified_changes_no_score_whatever_else_there_is(breaches):
 
 @given(_breaches())
 def test_one_case_and_cause_never_costs_more_than_its_heaviest_breach(breaches):
-    paid, heaviest = defaultdict(Decimal), defaultdict(Decimal)
+    paid: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    heaviest: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
     lines = {line.signal_id: line for score in scored(*breaches).values() for line in score.lines}
     for one in breaches:
         line = lines.get(one.signal_id)
