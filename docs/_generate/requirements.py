@@ -122,11 +122,24 @@ def proofs() -> tuple[Proof, ...]:
 
 def _proofs_in(file: Path) -> Iterator[Proof]:
     where = file.relative_to(ROOT).as_posix()
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+    tree = ast.parse(file.read_text("utf-8"))
+    whole = [number for node in tree.body for number in _of_the_module(node)]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            for number in whole:
+                yield Proof(number, where, node.name)
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             for decorator in node.decorator_list:
                 for number in _numbers(decorator):
                     yield Proof(number, where, node.name)
+
+
+def _of_the_module(node: ast.stmt) -> Iterator[str]:
+    """What ``pytestmark`` names counts for every test of its file."""
+    if isinstance(node, ast.Assign) and any(
+        isinstance(target, ast.Name) and target.id == "pytestmark" for target in node.targets
+    ):
+        yield from _numbers(node.value)
 
 
 def _numbers(decorator: ast.expr) -> Iterator[str]:

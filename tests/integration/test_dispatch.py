@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from hub.builtin.rules import OpinionOrIntegrity, RepeatedReporter
+from hub.builtin.rules.repeated import RepeatedReporter
+from hub.builtin.rules.spoken import OpinionOrIntegrity
 from hub.clock import ManualClock
 from hub.errors import ConfigError, NotFound, StateConflict
 from hub.model.codes import BusinessClass, DemandType, Level, Urgency

@@ -56,7 +56,7 @@ class Kept:
         found: dict[str, list[DemandFacts]] = {}
         for one in self._demands:
             key = _key(subject, one)
-            if key in spans and spans[key][0] <= one.submitted_at < spans[key][1]:
+            if key is not None and key in spans and spans[key][0] <= one.submitted_at < spans[key][1]:
                 found.setdefault(key, []).append(one)
         return found
 
@@ -103,7 +103,7 @@ def judged(
     rule: WarningRule, *demands: DemandFacts, touched: Sequence[DemandFacts] | None = None, **history: Any
 ) -> list[SignalDraft]:
     """What the rule says when these are new, or only those ``touched``; as the evaluation asks it."""
-    kept = Kept(*demands, **history)
+    kept: Any = Kept(*demands, **history)
     moments: dict[str, list[datetime]] = {}
     for one in demands if touched is None else touched:
         for key in rule.keys(one):
@@ -112,4 +112,5 @@ def judged(
     for more in list(rule.related(keys, kept)):
         moments.setdefault(more.key, []).extend((more.since, more.until))
     keys = [AffectedKey(key, min(times), max(times)) for key, times in sorted(moments.items())]
-    return sorted(rule.evaluate(keys, kept), key=lambda draft: (draft.key, draft.window_from))  # type: ignore[arg-type,union-attr]
+    drafts = [one for one in rule.evaluate(keys, kept) if isinstance(one, SignalDraft)]
+    return sorted(drafts, key=lambda draft: (draft.key, draft.window_from))

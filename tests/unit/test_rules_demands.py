@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hub.builtin.rules.again import ComesBack, ComesBackParams
@@ -213,7 +215,7 @@ def test_public_opinion_and_integrity_each_have_their_label_and_integrity_never_
 # ---- W10
 
 
-WINDOW = {"channel": "unresolved_window"}
+WINDOW: dict[str, Any] = {"channel": "unresolved_window"}
 
 
 @pytest.mark.parametrize(("people", "signals"), [("ab", 1), ("aa", 0)])

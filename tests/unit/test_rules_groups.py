@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ from hub.model.codes import DemandStatus, DemandType, Level
 from hub.model.demand import DemandFacts
 from tests.support.kept import DAY, HOUR, START, judged, told
 
-CELL = {"place_id": "p1", "category": "供水服务"}
+CELL: dict[str, Any] = {"place_id": "p1", "category": "供水服务"}
 NEW_YEAR = datetime(2026, 2, 10, 4, tzinfo=UTC)  # a week before 春节
 WAGES = "老板拖欠工资三个月，问了几次都说再等等"
 
