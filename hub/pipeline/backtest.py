@@ -266,7 +266,9 @@ class CutHistory:
         whole: The rule has asked something that cannot be cut off (what weeks were judged to be, say).
     """
 
-    _BY_SPANS = frozenset(("demands", "outlines", "heads", "counts", "distinct_reporters", "weekly", "seen"))
+    _BY_SPANS = frozenset(
+        ("demands", "outlines", "heads", "at_most", "counts", "distinct_reporters", "weekly", "seen")
+    )
 
     def __init__(self, history: StoreHistory, until: datetime) -> None:
         self._history, self._until = history, until

@@ -60,8 +60,10 @@ def filled(desk: Desk) -> None:
 
 
 def signals(desk: Desk) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Signal id -> state and demands."""
-    found = desk.rows("SELECT signal_id, state, demand_ids FROM signal ORDER BY signal_id")
+    """Signal id -> state and demands, of the signals about persons."""
+    found = desk.rows(
+        "SELECT signal_id, state, demand_ids FROM signal WHERE subject = 'reporter' ORDER BY signal_id"
+    )
     return {row.signal_id: (row.state, tuple(sorted(row.demand_ids))) for row in found}
 
 
@@ -84,7 +86,7 @@ def assert_all_is_under_the_active_keys(desk: Desk) -> None:
     for (key,) in desk.rows("SELECT was->>'reporter_key' FROM demand_history"):
         assert key.startswith(f"{search}:")
     lost = desk.value(
-        "SELECT count(*) FROM signal s WHERE NOT EXISTS "
+        "SELECT count(*) FROM signal s WHERE s.subject = 'reporter' AND NOT EXISTS "
         "(SELECT 1 FROM demand d WHERE d.reporter_key = s.key AND d.demand_id = ANY(s.demand_ids))"
     )
     assert lost == 0
@@ -282,7 +284,7 @@ def test_rules_that_judge_all_the_while_see_every_person_whole(desk):
 def test_a_signal_that_was_raised_under_the_former_key_meanwhile_is_found_by_its_demands(desk):
     filled(desk)
     before = signals(desk)
-    former = dict(desk.rows("SELECT signal_id, key FROM signal"))
+    former = dict(desk.rows("SELECT signal_id, key FROM signal WHERE subject = 'reporter'"))
     desk.hub("keys", "rotate", "--purpose", "search")
     desk.hub("keys", "reindex")
     late = min(former)
