@@ -380,7 +380,7 @@ class LastingGroup(_Grouped):
             level=Level.GRAVE if fullest.value >= params.grave else Level.SERIOUS,
             metric=what,
             summary=f"{_WHAT[key.partition(':')[0]]}：{what}为{fullest.value:.0f}人"
-            f"（达到{fullest.threshold:.1f}人即提示{usual}），{_of(episode, who)}。",
+            f"（达到{round(fullest.threshold, 1):g}人即提示{usual}），{_of(episode, who)}。",
         )
 
 
