@@ -71,8 +71,20 @@ def ready_hub(county: SimulatedCounty, server: PrivateServer, tmp_path: Path, na
     config = tmp_path / f"{name}.yaml"
     config.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
     with open_hub(config=config) as hub:
-        hub.apply_config(county.document(), "test")
+        hub.apply_config(county.document() | {"rules": _by_the_records_alone()}, "test")
     return config, url
+
+
+def _by_the_records_alone() -> list[dict[str, Any]]:
+    """Leaves out the rules whose answer goes by more than what is stored in the end.
+
+    Which demands are one matter goes by the order in which they came (docs/matters.md), and W20 by the moments at which warnings were
+    issued: neither is the same for one process and for two. Of two warnings about one demand the first to be dispatched gets the order.
+    """
+    other = ("W02a", "W02b", "W02c", "W03", "W04", "W05", "W06", "W07", "W09", "W10", "W20", "R78")
+    return [
+        {"rule_id": rule_id, "enabled": False, "reason": "goes by the order of arrival"} for rule_id in other
+    ]
 
 
 def start(config: Path, *steps: str) -> subprocess.Popen[str]:
@@ -173,11 +185,12 @@ def test_two_processes_that_do_not_wait_for_each_other_hand_over_what_was_known_
     told, expected = raced.pop("orders"), undisturbed.pop("orders")
     assert raced == undisturbed
     assert [order[:3] for order in told] == [order[:3] for order in expected]
-    wholes = [set(literal_eval(order[3])) for order in expected]
+    # An order about a case or a finding is about no demand.
+    wholes = [set(literal_eval(order[3]) or ()) for order in expected]
     for order in told:
-        members = set(literal_eval(order[3]))
-        assert members
+        members = set(literal_eval(order[3]) or ())
         assert any(members <= whole for whole in wholes), order
+    assert sum(bool(literal_eval(order[3])) for order in told) == sum(map(bool, wholes)) > 0
 
 
 class HeldAtPageTwo(PortalServer):

@@ -21,7 +21,7 @@ from hub.text.category_catalogue import own_catalogue
 from tests.support.judging import COUNTY, County, plugins_with
 
 WATER = {"code": "0301", "l1": "公共服务", "name": "供水服务", "words": ["停水"]}
-migration = import_module("hub.store.migrations.versions.0015_categories")
+migration = import_module("hub.store.migrations.versions.0010_categories")
 BRIDGE = {"code": "X1", "l1": "公共服务", "name": "老桥维护", "words": ["老桥头"], "sources": ["桥梁/老桥"]}
 
 

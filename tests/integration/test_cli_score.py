@@ -71,30 +71,32 @@ def apply(desk: Desk, document: Mapping[str, object]) -> str:
 
 
 def ok(desk: Desk, *words: str) -> str:
-    done = desk.hub("score", *words)
+    done = desk.hub(*words)
     assert done.code == 0, done.err
     return done.out
 
 
 def test_a_month_in_which_nothing_happened_says_so(desk: Desk) -> None:
-    assert "Nothing to score in 2026-01" in " ".join(ok(desk, "month", "2026-01").split())
-    assert "No breach of 2026-01 waits" in ok(desk, "waiting", "2026-01")
-    assert "Nobody has a deduction" in ok(desk, "notify", "2026-01", "--by", "王")
+    assert "Nothing to score in 2026-01" in " ".join(ok(desk, "score", "month", "2026-01").split())
+    assert "No breach of 2026-01 waits" in ok(desk, "score", "waiting", "2026-01")
+    assert "Nobody has a deduction" in ok(desk, "score", "notify", "2026-01", "--by", "王")
     assert desk.hub("score", "month", "2026-01", "--json").document["holders"] == []
-    assert "No organisation or post fits" in ok(desk, "month", "2026-01", "--organisation", "housing")
+    assert "No organisation or post fits" in ok(
+        desk, "score", "month", "2026-01", "--organisation", "housing"
+    )
     missing = desk.hub("score", "show", "2026-01", "housing")
     assert missing.code == 1
     assert "not found" in said_once(missing)
 
 
 def test_the_deduction_table_is_shown_with_its_versions(desk: Desk) -> None:
-    shown = ok(desk, "table", "2026-09")
+    shown = ok(desk, "score", "table", "2026-09")
     assert "E01" in shown
     assert "时限流程" in shown
     rule = {"rule_id": "E01", "kind": "time_limits", "cause": "超期", "yellow": 4}
     said = apply(desk, {**PLAIN, "scores": {"reason": "县办法", "from_month": "2026-09", "rules": [rule]}})
     assert "Deduction table 1" in said
-    assert "县办法" in ok(desk, "table", "2026-09")
+    assert "县办法" in ok(desk, "score", "table", "2026-09")
     document = desk.hub("score", "table", "2026-08", "--json").document
     assert (document["version"], len(document["versions"])) == (0, 1)
 
@@ -102,12 +104,12 @@ def test_the_deduction_table_is_shown_with_its_versions(desk: Desk) -> None:
 def test_what_waits_is_listed_until_a_person_has_judged_it(desk: Desk, numbers: list[str]) -> None:
     waiting = desk.hub("score", "waiting", MONTH, "--json").document["waiting"]
     assert [one["warning_no"] for one in waiting] == numbers
-    assert numbers[0] in ok(desk, "waiting", MONTH)
-    assert "属实" in ok(desk, "verdict", numbers[0], "--verified", *BY)
-    assert "nothing was changed" in ok(desk, "verdict", numbers[0], "--verified", *BY)
-    assert "免责" in ok(desk, "verdict", numbers[1], "--excused", "system_fault", *BY)
-    assert "No breach" in ok(desk, "waiting", MONTH)
-    shown = ok(desk, "show", MONTH, "县自然资源局")
+    assert numbers[0] in ok(desk, "score", "waiting", MONTH)
+    assert "属实" in ok(desk, "score", "verdict", numbers[0], "--verified", *BY)
+    assert "nothing was changed" in ok(desk, "score", "verdict", numbers[0], "--verified", *BY)
+    assert "免责" in ok(desk, "score", "verdict", numbers[1], "--excused", "system_fault", *BY)
+    assert "No breach" in ok(desk, "score", "waiting", MONTH)
+    shown = ok(desk, "score", "show", MONTH, "县自然资源局")
     assert "98.50" in shown
     assert "1.5 of 1.5" in shown
     assert "0 of 0" in shown
@@ -119,7 +121,7 @@ def test_what_waits_is_listed_until_a_person_has_judged_it(desk: Desk, numbers: 
     ]
     (held,) = desk.hub("score", "month", MONTH, "--json").document["holders"]
     assert [score["score"] for score in held["scores"]] == ["100.00", "98.50"]
-    assert "受理岗" in "".join(ok(desk, "month", MONTH, "--post", "受理岗").split())
+    assert "受理岗" in "".join(ok(desk, "score", "month", MONTH, "--post", "受理岗").split())
     assert (
         desk.hub("score", "show", MONTH, "housing", "--post", "受理岗", "--json").document["holder"]["post"]
         == "受理岗"
@@ -149,22 +151,24 @@ def test_a_wrong_line_is_a_usage_error_and_changes_nothing(desk: Desk, words: tu
 
 def test_notice_appeal_decision_and_freeze_go_their_way(desk: Desk, numbers: list[str]) -> None:
     for number in numbers:
-        ok(desk, "verdict", number, "--verified", *BY)
+        ok(desk, "score", "verdict", number, "--verified", *BY)
     early = desk.hub("score", "freeze", MONTH, *BY)
     assert early.code == 1
     assert "deductions not notified" in said_once(early)
-    told = ok(desk, "notify", MONTH, "--by", "王主任", "--organisation", "housing")
+    told = ok(desk, "score", "notify", MONTH, "--by", "王主任", "--organisation", "housing")
     assert "申诉" in told
     assert desk.value("SELECT count(*) FROM outbox WHERE event_type = 'score.notified'") == 1
-    assert "申诉" in ok(desk, "appeal", numbers[0], "--by", "张", "--reason", "系统中断")
-    assert "nothing was changed" in ok(desk, "appeal", numbers[0], "--by", "张", "--reason", "系统中断")
-    assert "成立" in ok(desk, "decide", numbers[0], "--upheld", *BY)
-    assert "decided so before" in ok(desk, "decide", numbers[0], "--upheld", *BY)
+    assert "申诉" in ok(desk, "score", "appeal", numbers[0], "--by", "张", "--reason", "系统中断")
+    assert "nothing was changed" in ok(
+        desk, "score", "appeal", numbers[0], "--by", "张", "--reason", "系统中断"
+    )
+    assert "成立" in ok(desk, "score", "decide", numbers[0], "--upheld", *BY)
+    assert "decided so before" in ok(desk, "score", "decide", numbers[0], "--upheld", *BY)
     running = desk.hub("score", "freeze", MONTH, *BY)
     assert f"time to appeal not over: {numbers[1]}" in said_once(running)
-    ok(desk, "verdict", numbers[1], "--unfounded", *BY)
+    ok(desk, "score", "verdict", numbers[1], "--unfounded", *BY)
     digest = desk.hub("score", "freeze", MONTH, *BY, "--json").document["frozen"]["digest"]
-    shown = ok(desk, "month", MONTH)
+    shown = ok(desk, "score", "month", MONTH)
     assert "已冻结" in shown
     assert digest in "".join(shown.split())
 
@@ -172,20 +176,20 @@ def test_notice_appeal_decision_and_freeze_go_their_way(desk: Desk, numbers: lis
 def test_after_the_freeze_what_comes_is_listed_and_is_made_good_in_a_later_month(
     desk: Desk, numbers: list[str]
 ) -> None:
-    ok(desk, "freeze", MONTH, *BY)
-    assert "已冻结" in ok(desk, "verdict", numbers[0], "--verified", *BY)
+    ok(desk, "score", "freeze", MONTH, *BY)
+    assert "已冻结" in ok(desk, "score", "verdict", numbers[0], "--verified", *BY)
     listed = desk.hub("score", "month", MONTH, "--json").document["after_freeze"]
     assert {(one["warning_no"], one["post"]) for one in listed} == {
         (numbers[0], None),
         (numbers[0], "受理岗"),
     }
-    assert "after the freeze" in ok(desk, "month", MONTH)
+    assert "after the freeze" in ok(desk, "score", "month", MONTH)
     points = ("--score", "time_limits", "--points=-1", *BY)
     refused = desk.hub("score", "adjust", MONTH, "housing", *points)
     assert refused.code == 1
     assert f"--corrects {MONTH}" in said_once(refused)
-    ok(desk, "adjust", "2026-10", "housing", *points, "--corrects", MONTH)
-    assert f"corrects {MONTH}" in " ".join(ok(desk, "show", "2026-10", "housing").split())
+    ok(desk, "score", "adjust", "2026-10", "housing", *points, "--corrects", MONTH)
+    assert f"corrects {MONTH}" in " ".join(ok(desk, "score", "show", "2026-10", "housing").split())
     assert desk.hub("audit", "verify").code == 0
 
 
