@@ -6,9 +6,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, Table, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 
-from hub.store.tables import push_receipt
+from hub.store.tables import Moment, metadata
+
+push_receipt = Table(
+    "push_receipt",
+    metadata,
+    Column("stream_id", Integer, primary_key=True, autoincrement=False),
+    Column("key_digest", LargeBinary, primary_key=True),
+    Column("body_digest", LargeBinary, nullable=False),
+    Column("run_id", BigInteger),
+    Column("answer", JSONB, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Index("push_receipt_received_idx", "received_at"),
+    comment="what was answered to each push, by the SHA-256 of its idempotency key; kept for some days",
+)
 
 # Each push takes out more than it brings in, so that the table stays as small as its keeping asks.
 _FORGOTTEN_AT_ONCE = 20

@@ -594,16 +594,3 @@ rule_reach = Table(
     Column("why", Text),
     comment="in which span of time demands were judged without a rule, or by another version of it",
 )
-
-push_receipt = Table(
-    "push_receipt",
-    metadata,
-    Column("stream_id", Integer, primary_key=True, autoincrement=False),
-    Column("key_digest", LargeBinary, primary_key=True),
-    Column("body_digest", LargeBinary, nullable=False),
-    Column("run_id", BigInteger),
-    Column("answer", JSONB, nullable=False),
-    _moment("received_at"),
-    Index("push_receipt_received_idx", "received_at"),
-    comment="what was answered to each push, by the SHA-256 of its idempotency key; kept for some days",
-)

@@ -19,7 +19,7 @@ from hub.pipeline.receive import Pushed
 from hub.sdk.channel import PushRequest, RawAttachment, RawRecord, Stream
 from hub.store import pushes, runs
 from hub.store.engine import Store
-from hub.store.tables import push_receipt
+from hub.store.pushes import push_receipt
 from tests.db import NOW
 from tests.support.scripted import ScriptedChannel, played, record, source
 
