@@ -460,29 +460,6 @@ def test_tls_to_a_source_without_it_is_told(source, open_reader):
 
 
 @pytest.mark.parametrize(
-    ("networks", "reached"),
-    [(("127.0.0.0/8",), True), (("10.0.0.0/8", "127.0.0.1/32"), True), (("10.0.0.0/8",), False), (("::/0",), False), ((), False)],
-)  # fmt: skip
-def test_a_source_outside_of_the_networks_that_it_is_bound_to_is_told_nothing(
-    source, open_reader, networks, reached
-):
-    source.play(GOOD)
-    for host in ("127.0.0.1", "localhost"):
-        reader = open_reader(f"http://{host}:{source.port}", only_networks=networks, auth=Bearer("TOKEN"))
-        if reached:
-            assert len(reader.records("/api/list").raw) == 1
-        else:
-            error = _fails(reader, ConfigError, Code.CONFIG_INVALID)
-            assert "outside of only_networks" in error.message
-    assert bool(source.seen) is reached
-
-
-def test_what_is_no_network_cannot_bind_a_source():
-    with pytest.raises(ValueError, match="no network"):
-        HttpPolicy(only_networks=("anywhere",))
-
-
-@pytest.mark.parametrize(
     "url", ["", "portal", "ftp://portal.example", "http://", "http://u:p@portal.example", "http://p.example/?k=1", "http://p:x"]
 )  # fmt: skip
 def test_a_wrong_base_url_is_a_configuration_error_that_shows_no_password(url):
