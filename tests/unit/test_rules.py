@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from hub.builtin.rules.repeated import RepeatedReporter, RepeatedReporterParams
 from hub.builtin.rules.sudden import SensitiveSudden
-from hub.model.calendar import ChinaCalendar
-from hub.model.codes import Anonymity, DemandStatus, DemandType, Level, Nature, Urgency, Watch
+from hub.model.codes import Level
 from hub.model.demand import DemandFacts
-from hub.sdk.rules import AffectedKey, Outline
+from hub.sdk.rules import AffectedKey
+from tests.support.kept import Kept, told
 from tests.unit.lexicon_heldout import EMERGENCIES
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -22,63 +22,7 @@ DAY = timedelta(days=1)
 
 
 def facts(at: datetime = START, *, no: str = "A", **fields) -> DemandFacts:
-    return DemandFacts(
-        **{
-            "demand_id": no,
-            "demand_no": no,
-            "channel": "plain",
-            "instance": "plain",
-            "watch": Watch.INSIGHT,
-            "nature": Nature.VOICED,
-            "source_no": no,
-            "submitted_at": at,
-            "received_at": at,
-            "demand_type": DemandType.COMPLAINT,
-            "status": DemandStatus.PENDING,
-            "urgency": Urgency.NORMAL,
-            "anonymity": Anonymity.OPEN,
-            "title": "",
-            "text": "",
-            "reporter_key": "k1:somebody",
-            "item_name": "社会保障卡补领",
-            **fields,
-        }
-    )
-
-
-class Kept:
-    """Demands in memory, answered as the store's history answers."""
-
-    def __init__(self, *demands: DemandFacts) -> None:
-        self._demands = sorted(demands, key=lambda one: (one.submitted_at, one.demand_id))
-        self.now = START
-        self.calendar = ChinaCalendar()
-
-    def seen(self, kind, subject, spans):
-        return {}
-
-    def counts(self, subject, spans):
-        return {key: len(found) for key, found in self.demands(subject, spans).items()}
-
-    distinct_reporters = weekly = counts  # no rule of the hub's asks for these yet
-
-    def at_most(self, spans):
-        return self.counts("reporter", spans)
-
-    def outlines(self, subject, spans):
-        return {
-            key: [Outline(*(getattr(one, name) for name in Outline._fields)) for one in several]
-            for key, several in self.demands(subject, spans).items()
-        }
-
-    def demands(self, subject, spans):
-        name = {"reporter": "reporter_key", "demand": "demand_id"}[subject]
-        found: dict[str, list[DemandFacts]] = {}
-        for one in self._demands:
-            key = getattr(one, name)
-            if key in spans and spans[key][0] <= one.submitted_at < spans[key][1]:
-                found.setdefault(key, []).append(one)
-        return found
+    return told(at, no=no, **{"reporter_key": "k1:somebody", "item_name": "社会保障卡补领", **fields})
 
 
 def repeated(demands: list[DemandFacts], **params):
