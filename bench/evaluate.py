@@ -102,9 +102,13 @@ SELECT matter_id, min(demand_id), 'open', false, count(*), min(joined_at), min(j
 WHERE seq BETWEEN %(first)s AND %(last)s GROUP BY matter_id
 ON CONFLICT (matter_id) DO UPDATE SET members = matter.members + excluded.members
 """
-_CELLS = """
-INSERT INTO demand_cell (demand_id, cell, submitted_at, heads)
-SELECT demand_id, place_id || '|' || category, submitted_at, coalesce(declared_group_size, 1) FROM demand WHERE raw_id BETWEEN %(first)s AND %(last)s AND place_id IS NOT NULL
+_OUTLINES = """
+INSERT INTO demand_outline (demand_id, submitted_at, received_at, channel, demand_type, status, urgency, reporter_key, declared_group_size,
+    chases_open_order, category, place_id, item_name, target_org, matter_id, cell, counts)
+SELECT d.demand_id, d.submitted_at, d.received_at, d.channel, d.demand_type, d.status, d.urgency, d.reporter_key, d.declared_group_size,
+    d.chases_open_order, d.category, d.place_id, d.item_name, d.target_org, m.matter_id, d.place_id || '|' || d.category,
+    NOT d.deleted AND d.status <> 'void'
+FROM demand d JOIN matter_member m USING (demand_id) WHERE d.raw_id BETWEEN %(first)s AND %(last)s
 """
 _CATEGORIES = """
 INSERT INTO demand_category (demand_id, code, l1, l2, decided_by, decided_version, decided_at)
@@ -225,7 +229,7 @@ class Ground:
     def _demands(self, first: int, last: int, *, at: str, places: str, more: tuple[str, ...] = ()) -> None:
         values = {"first": first, "last": last, "n": self.asked.stored, "now": NOW, "plain": PLAIN}
         self._run(_FILL.format(at=at, places=places), values)
-        for statement in (*more, _MEMBERS, _MATTERS, _CATEGORIES, _STATES, *(() if more else (_CELLS,))):
+        for statement in (*more, _MEMBERS, _MATTERS, _CATEGORIES, _STATES, *(() if more else (_OUTLINES,))):
             self._run(statement, values)
 
     def _run(self, statement: str, values: dict[str, Any]) -> None:

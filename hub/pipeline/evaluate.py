@@ -17,7 +17,7 @@ from hub.pipeline import evaluate_observed, matter, place, related, weeks
 from hub.pipeline.deps import PipelineDeps, logged
 from hub.pipeline.judging import MINUTE, Judge, RulesChanged, Tally, judging, spans, touched
 from hub.sdk.rules import AffectedKey, WarningRule
-from hub.store import cells, config, landing, persons, reach, rollups, routes, signals, work
+from hub.store import config, landing, outlines, persons, reach, rollups, routes, signals, work
 from hub.store.chain import write_audit
 from hub.store.engine import Connection
 from hub.store.history import facts_of, former_facts
@@ -103,6 +103,8 @@ def _batch(deps: PipelineDeps) -> Tally | None:
             jobs = jobs[:1]  # after a failure one row at a time, so that a bad demand is soon alone
         else:
             jobs = [job for job in jobs if not job.attempts]
+        with deps.store.begin() as apart:
+            outlines.keep(apart, sorted({demand_id for job in jobs for demand_id in job.demand_ids}))
         tally = _DemandJudge(deps, connection, now, jobs).judge()
         work.done_evaluate(connection, [job.work_id for job in jobs])
         return tally
@@ -117,6 +119,7 @@ class _DemandJudge(Judge):
         super().__init__(deps, connection, now, jobs[0].attempts)
         self.jobs = jobs
         # What a rule that was not asked, or failed, has to look at later: (demands, failures so far).
+        self.before_locks = outlines.Outlines(connection)
         self.parts = [(job.demand_ids, job.attempts) for job in jobs]
 
     def judge(self) -> Tally:
@@ -126,12 +129,14 @@ class _DemandJudge(Judge):
         linked = set(known.demand_ids)
         # And what came by another route as well is counted once.
         linked.update(routes.link(self.connection, sorted(waiting | linked), self.now))
+        if linked:
+            outlines.keep(self.connection, sorted(linked))
+            # Others may judge a group of theirs meanwhile and not see yet what has come to light: so they are judged once more,
+            # by every rule, when it is committed.
+            landing.push_evaluate_work(self.connection, sorted(linked), self.now, prepared=True)
         if others := sorted(linked - waiting):
             self.tally.counts["linked"] = len(others)
             self.parts.append((tuple(others), 0))
-        if linked and self.jobs[0].rule_ids is not None:
-            # This batch waits for some rules alone; the others look at them in a batch of their own.
-            landing.push_evaluate_work(self.connection, sorted(linked), self.now)
         demand_ids = sorted(waiting | linked)
         if self.jobs[0].rule_ids is None:
             rollups.count_demands(self.connection, demand_ids)
@@ -142,7 +147,6 @@ class _DemandJudge(Judge):
             reach.note(self.connection, self.now, judging(installed, settings))
         rules = self.rules(installed if wanted is None else wanted, settings)
         demands = facts_of(self.connection, demand_ids, live_only=False)
-        cells.keep(self.connection, demands)
         affected = self._affected(rules, demands, former_facts(self.connection, demands))
         self.lock(affected, settings, product(installed, chain.from_iterable(known.owners.items())))
         persons.move_signals(self.connection, known.owners)
@@ -176,7 +180,9 @@ class _DemandJudge(Judge):
     ) -> None:
         """Notes a rule's keys and those that turn on what touched them; a rule that fails at these has none."""
         try:
-            found[rule.rule_id] = related.keys_with(self.deps, self.connection, self.now, rule, keys)
+            found[rule.rule_id] = related.keys_with(
+                self.deps, self.connection, self.now, rule, keys, self.before_locks
+            )
         except HubError as exc:
             self.failed(rule.rule_id, exc)
 

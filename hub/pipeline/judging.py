@@ -32,6 +32,7 @@ from hub.store.config import RuleSetting
 from hub.store.engine import Connection
 from hub.store.gate import StoreGate
 from hub.store.history import StoreHistory, limit_statements
+from hub.store.outlines import Outlines
 
 _UNSTORABLE = (
     "asked for, or gave, a value that the database cannot hold (a NUL character, a number out of range)"
@@ -102,6 +103,7 @@ class Judge(ABC):
         self.deps, self.connection, self.now, self.attempts = deps, connection, now, attempts
         self.gate = StoreGate(deps.store, deps.clock, HUNG)
         self.tally = Tally()
+        self.outlines = Outlines(connection)
         self.risen: list[tuple[str, Level]] = []
 
     @abstractmethod
@@ -157,7 +159,7 @@ class Judge(ABC):
         """One rule's signals, in a savepoint of its own."""
         try:
             with signals.savepoint(self.connection):
-                answer = answer_of(self.deps, self.connection, self.now, rule, keys)
+                answer = answer_of(self.deps, self.connection, self.now, rule, keys, outlines=self.outlines)
                 counts, risen = self._keep(rule, keys, answer)
         except StoreError as exc:
             if exc.code is not Code.VALUE_UNSTORABLE:
@@ -294,18 +296,20 @@ def answer_of(
     keys: Sequence[AffectedKey],
     *,
     tried: Mapping[str, Sequence[SeriesVerdict]] | None = None,
+    outlines: Outlines | None = None,
 ) -> Answer:
     """What a rule sees under these keys now; leave the savepoint when it raises.
 
     Args:
         tried: Of a weekly rule: its verdicts with these settings, instead of those that are kept.
+        outlines: What the batch's rules have read of matters, places and reporters.
 
     Raises:
         PluginError: The rule raised, hung, or gave what no rule may give.
         StoreError: The database failed.
     """
     what = f"rule {rule.rule_id}: evaluate"
-    history = StoreHistory(connection, now, deps.calendar, tried=tried)
+    history = StoreHistory(connection, now, deps.calendar, tried=tried, outlines=outlines)
     limit_statements(connection, deps.rule_timeout_s)
     try:
         given = guard(lambda: list(rule.evaluate(keys, history)), timeout_s=deps.rule_timeout_s, what=what)

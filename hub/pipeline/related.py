@@ -13,6 +13,7 @@ from hub.sdk.rules import AffectedKey, WarningRule
 from hub.store import signals
 from hub.store.engine import Connection
 from hub.store.history import StoreHistory, limit_statements
+from hub.store.outlines import Outlines
 
 
 def keys_with(
@@ -21,10 +22,12 @@ def keys_with(
     now: datetime,
     rule: WarningRule,
     keys: Mapping[str, AffectedKey],
+    outlines: Outlines,
 ) -> dict[str, AffectedKey]:
     """These keys and those that the rule relates to them, sorted.
 
-    Asked before the keys are locked: whoever touches a related key later finds these demands stored, and judges it with them.
+    Asked before the keys are locked, of outlines that are committed: whoever touches a related key later finds these demands
+    there, and judges it with them.
 
     Raises:
         PluginError: The rule raised or hung.
@@ -32,7 +35,7 @@ def keys_with(
     """
     if type(rule).related is WarningRule.related or not keys:
         return dict(keys)
-    history = StoreHistory(connection, now, deps.calendar)
+    history = StoreHistory(connection, now, deps.calendar, outlines=outlines)
     with signals.savepoint(connection):
         limit_statements(connection, deps.rule_timeout_s)
         try:

@@ -16,7 +16,7 @@ from hub.pipeline.deps import PipelineDeps
 from hub.pipeline.judging import answer_of, ready_rule
 from hub.pipeline.routing import is_protected
 from hub.sdk.rules import AffectedKey
-from hub.store import places, signals, warnings
+from hub.store import outlines, places, signals, warnings
 from hub.store.config import RuleSetting
 from hub.store.engine import Connection
 from hub.store.history import facts_of
@@ -132,8 +132,11 @@ def recompute(deps: PipelineDeps, signal_id: str) -> Recomputed:
             )
         rule = ready_rule(deps, signal.rule_id, RuleSetting(params=signal.params))
         key = AffectedKey(signal.key, signal.window_from, signal.window_to)
+        undone = connection.begin_nested()
+        outlines.keep(connection, signal.demand_ids)  # what has changed, and waits to be judged again
         drafts = answer_of(deps, connection, now, rule, [key]).drafts.get(signal.key, ())
         kept = episodes.plan([signal], drafts, rule.scope(key)).kept
+        undone.rollback()
     if not kept:
         return Recomputed(("condition",), None)
     draft = kept[0][1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -20,6 +20,9 @@ from hub.sdk.rules import FormerState, Outline, Seen
 from hub.sdk.weekly import SERIES, SeriesVerdict
 from hub.store import categories, rollups, seen, series_history, weeks
 from hub.store.engine import driver, explain, text_array
+from hub.store.outlines import SUBJECTS as OUTLINED
+from hub.store.outlines import Outlines
+from hub.store.spans import Spans, asked
 
 AnswerT = TypeVar("AnswerT")
 
@@ -31,12 +34,11 @@ _SUBJECTS = {
     "demand": 'demand d WHERE d.demand_id = s.key COLLATE "C"',
     "matter": "matter_member m CROSS JOIN LATERAL (SELECT * FROM demand WHERE demand_id = m.demand_id OFFSET 0) d "
     'WHERE m.matter_id = s.key COLLATE "C" AND m.submitted_at >= s.since AND m.submitted_at < s.until',
-    "place_category": "demand_cell g CROSS JOIN LATERAL (SELECT * FROM demand WHERE demand_id = g.demand_id OFFSET 0) d "
-    'WHERE g.cell = s.key COLLATE "C" AND g.submitted_at >= s.since AND g.submitted_at < s.until',
+    "place_category": "demand_outline g CROSS JOIN LATERAL (SELECT * FROM demand WHERE demand_id = g.demand_id OFFSET 0) d "
+    'WHERE g.cell = s.key COLLATE "C" AND g.counts AND g.submitted_at >= s.since AND g.submitted_at < s.until',
     "unresolved_item": f"demand d WHERE coalesce(d.item_code, d.item_name) = s.key AND {_UNRESOLVED}",
     "unresolved_organisation": f"demand d WHERE d.target_org = s.key AND {_UNRESOLVED}",
 }
-Spans = Mapping[str, tuple[datetime, datetime]]
 
 FACT_COLUMNS = tuple(name for name in DemandFacts.model_fields)
 # A question for each row rather than a join: one look into the index, whatever the planner thinks of the number of rows.
@@ -84,6 +86,7 @@ class StoreHistory:
         now: The moment of the evaluation, aware UTC.
         calendar: The county's working days.
         tried: Answers `verdicts` instead of what is kept: weeks that were judged with other settings, to see what would come of them.
+        outlines: What the other rules of the batch have read of matters, places and reporters.
 
     Attributes:
         failed: The error of a question that the database refused: nothing more can be asked in this savepoint, whatever the
@@ -97,8 +100,10 @@ class StoreHistory:
         calendar: WorkCalendar | None = None,
         *,
         tried: Mapping[str, Sequence[SeriesVerdict]] | None = None,
+        outlines: Outlines | None = None,
     ) -> None:
         self._connection = connection
+        self._outlines = outlines or Outlines(connection)
         self._tried = tried
         self._now = now
         self._calendar: WorkCalendar = calendar if calendar is not None else ChinaCalendar()
@@ -123,7 +128,7 @@ class StoreHistory:
     def seen(self, kind: str, subject: str, spans: Spans) -> dict[str, list[Seen]]:
         if not spans:
             return {}
-        source, values = _asked(spans)
+        source, values = asked(spans)
         found: dict[str, list[Seen]] = {}
         for key, *row in self._answer(seen.query(kind, subject, source), values):
             found.setdefault(key, []).append(seen.seen(kind, row))
@@ -132,7 +137,7 @@ class StoreHistory:
     def daily(self, kind: str, subject: str, spans: Spans) -> dict[str, list[tuple[date, int]]]:
         if not spans:
             return {}
-        source, values = _asked(spans)
+        source, values = asked(spans)
         found: dict[str, list[tuple[date, int]]] = {}
         for key, day, count in self._answer(seen.daily_query(kind, subject, source), values):
             found.setdefault(key, []).append((day, count))
@@ -149,6 +154,8 @@ class StoreHistory:
         return found
 
     def outlines(self, subject: str, spans: Spans) -> dict[str, list[Outline]]:
+        if subject in OUTLINED:
+            return self._ask(lambda: self._outlines.read(subject, spans))
         found: dict[str, list[Outline]] = {}
         for row in self._rows(
             subject, spans, f"s.key, {_OUTLINE}", "ORDER BY s.key, d.submitted_at, d.demand_id"
@@ -157,21 +164,13 @@ class StoreHistory:
         return found
 
     def heads(self, subject: str, spans: Spans) -> dict[str, int]:
-        if subject == "place_category":
-            return self._at_most(_CELL_HEADS, spans)
+        if subject in OUTLINED:
+            return self._ask(lambda: self._outlines.heads(subject, spans))
         what = "s.key, count(DISTINCT d.reporter_key) + coalesce(max(d.declared_group_size), 0)"
         return {row[0]: row[1] for row in self._rows(subject, spans, what, "GROUP BY s.key") if row[1]}
 
     def at_most(self, spans: Spans) -> dict[str, int]:
-        return self._at_most(_REPORTER_DEMANDS, spans)
-
-    def _at_most(self, narrow: str, spans: Spans) -> dict[str, int]:
-        """Sums over what stands in an index alone: no demand is looked at."""
-        if not spans:
-            return {}
-        source, values = _asked(spans)
-        query = f"SELECT s.key, h.n FROM {source} CROSS JOIN LATERAL ({narrow} OFFSET 0) h WHERE h.n > 0"
-        return dict(self._answer(query, values))
+        return self._ask(lambda: self._outlines.count("reporter", spans))
 
     def former_states(self, demand_ids: Sequence[str]) -> dict[str, list[FormerState]]:
         found: dict[str, list[FormerState]] = {}
@@ -245,7 +244,7 @@ def _question(subject: str, spans: Spans, what: str, tail: str) -> tuple[str, tu
     """The statement, and its values."""
     if subject not in _SUBJECTS:
         raise ValueError(f"history knows the subjects {sorted(_SUBJECTS)}, not {subject!r}: correct the rule")
-    source, values = _asked(spans)
+    source, values = asked(spans)
     # OFFSET 0 keeps the planner at one look into the index a key, however many keys and demands there are (P9).
     query = (
         f"SELECT {what} FROM {source} "
@@ -255,42 +254,11 @@ def _question(subject: str, spans: Spans, what: str, tail: str) -> tuple[str, tu
     return query, values
 
 
-_CELL_HEADS = (
-    'SELECT sum(g.heads)::int AS n FROM demand_cell g WHERE g.cell = s.key COLLATE "C" '
-    "AND g.submitted_at >= s.since AND g.submitted_at < s.until"
-)
-_REPORTER_DEMANDS = (
-    'SELECT count(*)::int AS n FROM demand d WHERE d.reporter_key = s.key COLLATE "C" '
-    "AND d.submitted_at >= s.since AND d.submitted_at < s.until"
-)
 _FORMER_STATES = (
     "SELECT s.id, h.status, h.replaced_at FROM unnest(%s::text[]) AS s (id) CROSS JOIN LATERAL "
     "(SELECT history_id, was->>'status' AS status, replaced_at FROM demand_history h WHERE h.demand_id = s.id COLLATE \"C\" OFFSET 0) h "
     "ORDER BY s.id, h.history_id"
 )
-
-
-def _asked(spans: Spans) -> tuple[str, tuple[Any, ...]]:
-    """The keys and their spans as rows ``s (key, since, until)``; one span that all share is sent once."""
-    if len(different := set(spans.values())) == 1:
-        since, until = different.pop()
-        source = "(SELECT key, %s::timestamptz AS since, %s::timestamptz AS until FROM unnest(%s::text[]) AS k (key)) s"
-        return source, (since, until, text_array(list(spans)))
-    # Moments go as whole microseconds in one text: writing a time for each key as the driver does cost as much as its look-up.
-    froms, tos = _microseconds(spans, 0), _microseconds(spans, 1)
-    source = (
-        "(SELECT key, 'epoch'::timestamptz + since * interval '1 microsecond' AS since, "
-        "'epoch'::timestamptz + until * interval '1 microsecond' AS until "
-        "FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS k (key, since, until)) s"
-    )
-    return source, (text_array(list(spans)), froms, tos)
-
-
-def _microseconds(spans: Spans, end: int) -> str:
-    return "{" + ",".join([str((span[end] - _EPOCH) // _MICROSECOND) for span in spans.values()]) + "}"
-
-
-_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 def limit_statements(connection: Connection, seconds: float | None) -> None:

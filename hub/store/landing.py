@@ -350,11 +350,20 @@ def push_normalize_work(
     )
 
 
-def push_evaluate_work(connection: Connection, demand_ids: Sequence[str], now: datetime) -> None:
-    """Lets these demands wait for the rules: one work row for the whole page."""
+def push_evaluate_work(
+    connection: Connection, demand_ids: Sequence[str], now: datetime, *, prepared: bool = False
+) -> None:
+    """Lets these demands wait for the rules: one work row for the whole page.
+
+    Args:
+        prepared: Their places, categories and matters stand, and are not looked for again.
+    """
     connection.execute(
-        text("INSERT INTO evaluate_work (demand_ids, not_before) VALUES (CAST(:demand_ids AS text[]), :now)"),
-        {"demand_ids": text_array(demand_ids), "now": now},
+        text(
+            "INSERT INTO evaluate_work (demand_ids, not_before, placed, grouped) "
+            "VALUES (CAST(:demand_ids AS text[]), :now, :prepared, :prepared)"
+        ),
+        {"demand_ids": text_array(demand_ids), "now": now, "prepared": prepared},
     )
 
 

@@ -341,6 +341,12 @@ def rewrite_demands(connection: Connection, rows: Sequence[Renewed]) -> None:
         ),
         binary=True,
     )
+    # Else a reporter would be two persons to the rules until the last of the demands is judged again.
+    cursor.execute(
+        "UPDATE demand_outline o SET reporter_key = s.reporter_key FROM unnest(%s::text[], %s::text[]) AS s (demand_id, reporter_key) "
+        'WHERE o.demand_id = s.demand_id COLLATE "C"',
+        ([row.key for row in rows], [row.tokens[TOKEN_COLUMNS.index("reporter_key")] for row in rows]),
+    )
 
 
 def rewrite_history(connection: Connection, rows: Sequence[Renewed]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from itertools import groupby
 
@@ -10,8 +9,8 @@ from sqlalchemy import Connection
 
 from hub.model.series import county_day, monday_of, start_of
 from hub.store import rollups
+from hub.store.spans import Spans
 
-Spans = Mapping[str, tuple[datetime, datetime]]
 MOST_NAMED = 500
 """Demands of a series that are named for one episode at most, the latest."""
 

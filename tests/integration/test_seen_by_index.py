@@ -14,7 +14,8 @@ from hub.sdk.rules import EVER
 from hub.seal import KeyRing
 from hub.store import seen
 from hub.store.engine import Store, driver
-from hub.store.history import StoreHistory, _asked
+from hub.store.history import StoreHistory
+from hub.store.spans import asked
 from tests.support.judging import County, local, plugins_with
 
 ASKED = [
@@ -36,7 +37,7 @@ ASKED = [
 @pytest.mark.parametrize(("kind", "subject", "column"), ASKED)
 @pytest.mark.parametrize("question", [seen.query, seen.daily_query], ids=["seen", "daily"])
 def test_each_question_is_one_look_into_an_index(store: Store, question, kind, subject, column) -> None:
-    source, values = _asked({"x": EVER})
+    source, values = asked({"x": EVER})
     with store.begin() as connection:
         connection.execute(text("SET LOCAL enable_seqscan = off"))  # the tables are empty
         plan = driver(connection).execute(f"EXPLAIN {question(kind, subject, source)}", values)
