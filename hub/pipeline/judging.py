@@ -204,6 +204,9 @@ class Judge(ABC):
 
     def _raise_warnings(self) -> None:
         """A signal that is warned already and grew worse lifts its warning's level; there is no second warning."""
+        if self.risen:
+            # All of them first, in the order that everybody takes: two that judge signals of the same warnings meet at the first.
+            warnings.not_revoked(self.connection, [signal_id for signal_id, _ in self.risen])
         raised = [warnings.raise_level(self.connection, *risen) for risen in sorted(self.risen)]
         # The audit log's lock comes after every row's, as in the other steps: nobody waits in a circle.
         for warning in filter(None, raised):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from hub.errors import Code, StateConflict
@@ -13,6 +14,7 @@ from hub.model.ids import new_ulid
 from hub.model.warning import Revoked, RevokedMessage, WarningView
 from hub.pipeline.deps import PipelineDeps
 from hub.pipeline.dispatch import canonical_json
+from hub.pipeline.locking import in_one_go, lock_for_revoke
 from hub.store import config, observed_work, orders, outbox, signals, telling, triage, warnings
 from hub.store.chain import write_audit
 from hub.store.engine import Connection
@@ -67,44 +69,51 @@ def revoke(deps: PipelineDeps, warning_no: str, by: str, reason: str) -> Revoked
         ValueError: ``by`` or ``reason`` says nothing, or ``by`` is the system's own name.
     """
     named(by, reason, "a revocation")
+    return in_one_go(deps, f"warning {warning_no}", partial(_revoke, deps, warning_no, by, reason))
+
+
+def _revoke(deps: PipelineDeps, warning_no: str, by: str, reason: str, connection: Connection) -> Revoked:
     now = deps.clock.now()
-    with deps.store.begin() as connection:
-        cited = signals.of_warning(connection, warnings.find(connection, warning_no).warning_id)
-        signals.lock_keys(connection, [(one.rule_id, one.key) for one in cited])
-        ids = [one.signal_id for one in signals.lock(connection, [one.signal_id for one in cited])]
-        warning = warnings.find(connection, warning_no, lock=True)
-        if warning.state is WarningState.CLOSED:
-            raise StateConflict(
-                f"warning {warning_no}: it was closed (expected one that stands); what was done about it stays as it is",
-                code=Code.STATE_CONFLICT,
-            )
-        if warning.state is WarningState.REVOKED:
-            return Revoked(warning_no=warning_no, state=WarningState.REVOKED)
-        withdrawn, line = take_back(deps, connection, warning, now, by=by, why=reason)
-        for signal_id in ids:
-            signals.triage(
-                connection, signal_id, SignalState.DISMISSED, now, by=by, verdict="dismiss", reason=reason
-            )
-        triage.note(
-            connection,
-            ids,
-            now,
-            by=by,
-            verdict="dismiss",
-            manner=TriageManner.GROUPED if len(ids) > 1 else TriageManner.INDIVIDUAL,
-            expected=False,
-            traits=warning.traits,
-            reason=reason,
-            warning_id=warning.warning_id,
+    warning_id = warnings.find(connection, warning_no).warning_id
+    lock_for_revoke(connection, warning_id)
+    cited = triage.signal_ids_of(connection, warning_id)
+    ids = [one.signal_id for one in signals.lock(connection, cited)]
+    warning = warnings.find(connection, warning_no, lock=True)
+    if warning.state is WarningState.CLOSED:
+        raise StateConflict(
+            f"warning {warning_no}: it was closed (expected one that stands); what was done about it stays as it is",
+            code=Code.STATE_CONFLICT,
         )
-        write_all(deps, connection, now, [line])
+    if warning.state is WarningState.REVOKED:
+        return Revoked(warning_no=warning_no, state=WarningState.REVOKED)
+    withdrawn, line = take_back(deps, connection, warning, now, by=by, why=reason)
+    for signal_id in ids:
+        signals.triage(
+            connection, signal_id, SignalState.DISMISSED, now, by=by, verdict="dismiss", reason=reason
+        )
+    triage.note(
+        connection,
+        ids,
+        now,
+        by=by,
+        verdict="dismiss",
+        manner=TriageManner.GROUPED if len(ids) > 1 else TriageManner.INDIVIDUAL,
+        expected=False,
+        traits=warning.traits,
+        reason=reason,
+        warning_id=warning.warning_id,
+    )
+    write_all(deps, connection, now, [line])
     return Revoked(warning_no=warning_no, state=WarningState.REVOKED, orders=withdrawn)
 
 
 def outrank(
     deps: PipelineDeps, connection: Connection, lower: WarningView, higher: WarningView, now: datetime
 ) -> AuditLine:
-    """A higher card stands on the same: the lower one is taken back, and its signals wait, held, as if it had never been issued."""
+    """A higher card stands on the same: the lower one is taken back, and its signals wait, held, as if it had never been issued.
+
+    The caller holds the keys of all that it cites (`hub.pipeline.locking`).
+    """
     ids = triage.signal_ids_of(connection, lower.warning_id)
     why = f"同一对象已发出更高等级预警 {higher.warning_no}"
     _, line = take_back(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 
 from hub.errors import Code, HubError, StateConflict, StoreError
@@ -19,6 +20,7 @@ from hub.model.report import Problem, Report
 from hub.model.warning import Decision, Plan, SignalView, WarningView
 from hub.pipeline import holding
 from hub.pipeline.deps import PipelineDeps, logged
+from hub.pipeline.locking import in_one_go, lock_for_issue
 from hub.pipeline.revoke import AuditLine, named, outrank, write_all
 from hub.plugins import PluginFailure
 from hub.store import config, observed_work, signals, silences, telling, triage, warnings
@@ -70,8 +72,7 @@ def run(deps: PipelineDeps) -> Report:
         after = ids[-1]
         for facts in ready:
             try:
-                with deps.store.begin() as connection:
-                    warning = _issue_by_rule(deps, connection, facts)
+                warning = in_one_go(deps, f"signal {facts.signal_id}", partial(_issue_by_rule, deps, facts))
             except StoreError:
                 raise
             except HubError as exc:
@@ -124,49 +125,41 @@ def decide(
     if verdict == "issue" and not expected:
         raise ValueError("only what is 属于未诉预期 is issued (R48): dismiss it, or say that it is")
     said = _Said(by, reason, frozenset(traits), plan, expected)
-    issued = None
-    with deps.store.begin() as connection:
-        found = _locked(deps, connection, ids)
-        standing = warnings.not_revoked(connection, ids)
-        _refuse_impossible(found, standing, verdict)
-        if verdict != "issue":
-            if not standing:
-                _put_aside(deps, connection, found, verdict, said)
-            state, number = (
-                signals.get(connection, ids[0]).state,
-                standing[0].warning_no if standing else None,
-            )
-        elif standing:
-            _join(deps, connection, standing[0], found, said)
-            state, number = SignalState.WARNED, standing[0].warning_no
-        else:
-            issued = _issue(deps, connection, found, said, _Ground.of(deps, connection, ids))
-            state, number = SignalState.WARNED, issued.warning_no
+    decision, issued = in_one_go(deps, f"signal {ids[0]}", partial(_decide, deps, ids, verdict, said))
     if issued is not None:
         _tell(deps, issued)
-    return Decision(
-        signal_id=ids[0],
-        state=state,
-        warning_no=number,
-        signal_ids=tuple(one.signal_id for one in found),
+    return decision
+
+
+def _decide(
+    deps: PipelineDeps, ids: Sequence[str], verdict: Verdict, said: _Said, connection: Connection
+) -> tuple[Decision, WarningView | None]:
+    """What became of the signals, and the warning that was issued now."""
+    issued = None
+    found = _locked(deps, connection, ids)
+    standing = warnings.not_revoked(connection, ids)
+    _refuse_impossible(found, standing, verdict)
+    if verdict != "issue":
+        if not standing:
+            _put_aside(deps, connection, found, verdict, said)
+        state, number = signals.get(connection, ids[0]).state, standing[0].warning_no if standing else None
+    elif standing:
+        _join(deps, connection, standing[0], found, said)
+        state, number = SignalState.WARNED, standing[0].warning_no
+    else:
+        issued = _issue(deps, connection, found, said, _Ground.of(deps, connection, ids))
+        state, number = SignalState.WARNED, issued.warning_no
+    decision = Decision(
+        signal_id=ids[0], state=state, warning_no=number, signal_ids=tuple(one.signal_id for one in found)
     )
+    return decision, issued
 
 
 def _locked(deps: PipelineDeps, connection: Connection, ids: Sequence[str]) -> list[SignalView]:
     """These signals, ascending by id, that nobody else judges, revokes or decides on until the transaction ends."""
     seen = [signals.get(connection, one) for one in ids]
-    _lock_keys(connection, seen, config.holding(connection).cards)
+    lock_for_issue(connection, [(one.rule_id, one.key) for one in seen], config.holding(connection).cards)
     return signals.lock(connection, ids)
-
-
-def _lock_keys(
-    connection: Connection, seen: Sequence[SignalView | SignalFacts], cards: Collection[Collection[str]]
-) -> None:
-    """The locks under which rules judge these keys, and those of the cards beside them: always before the signals' rows."""
-    signals.lock_keys(
-        connection,
-        {(rule, one.key) for one in seen for rule in {one.rule_id, *holding.beside(one.rule_id, cards)}},
-    )
 
 
 def _refuse_impossible(
@@ -228,11 +221,11 @@ class _Ground:
         return [facts for facts in self.known if held(facts, self.causes, now) is None]
 
 
-def _issue_by_rule(deps: PipelineDeps, connection: Connection, seen: SignalFacts) -> WarningView | None:
+def _issue_by_rule(deps: PipelineDeps, seen: SignalFacts, connection: Connection) -> WarningView | None:
     """The warning; None when something holds the signal now, or its demands have grown too old (design decision 8)."""
     stands = config.holding(connection)
     if holding.beside(seen.rule_id, stands.cards):
-        _lock_keys(connection, [seen], stands.cards)
+        lock_for_issue(connection, [(seen.rule_id, seen.key)], stands.cards)
     signal = signals.take_to_issue(connection, seen.signal_id, _disabled(deps, connection))
     if signal is None:
         return None

@@ -104,6 +104,25 @@ def signal_ids_of(connection: Connection, warning_id: str) -> list[str]:
     return list(rows.scalars())
 
 
+def keys_beside(connection: Connection, keys: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Rule and key of every signal that stands in one warning with a signal of these (rule, key); without any, nothing."""
+    named = sorted(keys)
+    rows = connection.execute(
+        text(
+            "SELECT DISTINCT other.rule_id, other.key FROM unnest(CAST(:rules AS text[]), CAST(:keys AS text[])) AS k (rule_id, key) "
+            'JOIN signal s ON s.rule_id = k.rule_id AND s.key = k.key COLLATE "C" JOIN warning_signal m ON m.signal_id = s.signal_id '
+            "JOIN warning w ON w.warning_id = m.warning_id AND w.state = :state "
+            "JOIN warning_signal beside ON beside.warning_id = w.warning_id JOIN signal other ON other.signal_id = beside.signal_id"
+        ),
+        {
+            "rules": [rule_id for rule_id, _ in named],
+            "keys": [key for _, key in named],
+            "state": WarningState.ISSUED.value,
+        },
+    )
+    return {(row.rule_id, row.key) for row in rows}
+
+
 def note(
     connection: Connection,
     signal_ids: Iterable[str],
