@@ -484,6 +484,7 @@ def _write_rules(
             )
         )
     }
+    in_force = rule_settings(connection, now)
     wanted = {entry.rule_id: (entry, params) for entry, params in settings}
     for rule_id in before.keys() - wanted.keys():
         wanted[rule_id] = (RuleEntry(rule_id=rule_id, reason=_DROPPED), {})
@@ -512,7 +513,9 @@ def _write_rules(
                 taken_up_at=now if valid_from <= now else None,
             )
         )
-        same = (was.params or {}, was.enabled) == (params, entry.enabled)
+        # What was judged was judged by what held until now, which is not the latest where that one was to hold later.
+        held = in_force.get(rule_id, RuleSetting())
+        same = (held.params or {}, held.enabled) == (params, entry.enabled)
         if entry.enabled and valid_from <= now and not same:
             again.append(rule_id)
     return again

@@ -68,6 +68,29 @@ def test_applying_a_document_again_makes_no_version_and_another_day_makes_one(
     assert county.rows("SELECT version, valid_from FROM rule_params ORDER BY 1") == [(1, later), (2, sooner)]
 
 
+@pytest.mark.requirement("R37")
+def test_a_setting_that_was_to_hold_later_and_is_brought_forward_judges_what_is_stored_at_once(
+    county: County, clock: ManualClock
+) -> None:
+    county.repeat(PHONE, 0, 1)
+    county.evaluate()
+    later = clock.now() + timedelta(days=9)
+    county.configure(setting(params={"threshold": 2}, valid_from=later.isoformat()))
+    applied = county.configure(setting(params={"threshold": 2}))
+    assert applied.rejudged == ("W01",)
+    county.evaluate()
+    assert [one.params["threshold"] for one in county.signals(rule="W01")] == [2]
+
+
+def test_a_setting_that_was_to_hold_later_and_is_given_up_before_judges_nothing_again(
+    county: County, clock: ManualClock
+) -> None:
+    county.configure(setting(params={"threshold": 4}))
+    later = clock.now() + timedelta(days=9)
+    county.configure(setting(params={"threshold": 2}, valid_from=later.isoformat()))
+    assert county.configure(setting(params={"threshold": 4})).rejudged == ()
+
+
 def test_another_owner_is_a_version_and_judges_nothing_again(county: County) -> None:
     county.configure(setting(params={"threshold": 2}))
     county.evaluate()
