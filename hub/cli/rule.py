@@ -59,7 +59,7 @@ def list_rules(ctx: typer.Context) -> None:
 
     def tell() -> None:
         out.table(
-            ["rule", "title", "judges", "stage", "settings", "owner", "signals", "warnings"],
+            ["rule", "title", "judges", "stage", "settings", "signals", "warnings"],
             [
                 (
                     one["rule_id"],
@@ -67,13 +67,12 @@ def list_rules(ctx: typer.Context) -> None:
                     one["judges"],
                     _STAGES.get(one["stage"] or "", ""),
                     _set(one),
-                    one["owner"] or "",
                     one["signals_open"],
                     one["warnings_open"],
                 )
                 for one in found
             ],
-            whole=["rule", "title", "judges", "settings", "signals", "warnings"],
+            whole=["rule", "stage", "signals", "warnings"],
         )
         out.say("Signals and warnings are those that are open. `hub rule show ID` tells more of one.")
 
@@ -83,7 +82,8 @@ def list_rules(ctx: typer.Context) -> None:
 def _set(one: dict[str, Any]) -> str:
     if not one["enabled"]:
         return "disabled"
-    return f"version {one['settings_version']}" if one["settings_version"] else "defaults"
+    owner = f", {one['owner']}" if one["owner"] else ""
+    return f"version {one['settings_version']}{owner}" if one["settings_version"] else "defaults"
 
 
 def show(
@@ -242,7 +242,7 @@ def try_rule(
         truth = against(hub, found, planted) if planted is not None else None
         stuck = found.never_repeats(entry.cls(None))
     document = _document(found, limit) | {"never_repeats": stuck, "planted": truth}
-    door.answer(document, lambda: tell_backtest(found, entry.cls.title, truth, stuck=stuck, limit=limit))
+    door.answer(document, lambda: tell_backtest(found, entry.cls, truth, stuck=stuck, limit=limit))
     if stuck:
         raise typer.Exit(1)
 

@@ -11,8 +11,10 @@ import typer
 from hub.cli import out, words
 
 if TYPE_CHECKING:
+    from hub.model.codes import Level
     from hub.pipeline.backtest import Backtest
     from hub.runtime.hub import Hub
+    from hub.sdk.rules import WarningRule
 
 _WIDE = 40  # characters of the longest bar
 
@@ -74,16 +76,14 @@ def against(hub: Hub, found: Backtest, path: Path) -> dict[str, Any]:
 
 
 def tell_backtest(
-    found: Backtest, title: str, truth: dict[str, Any] | None, *, stuck: bool, limit: int
+    found: Backtest, rule: type[WarningRule], truth: dict[str, Any] | None, *, stuck: bool, limit: int
 ) -> None:
     """In plain words, on a terminal."""
     weeks = max(1.0, (found.until - found.since) / timedelta(days=7))
-    levels = "，".join(
-        f"{words.word(words.LEVELS, level)} ×{count}" for level, count in found.by_level.items()
-    )
+    levels = "，".join(f"{_level(rule, level)} ×{count}" for level, count in found.by_level.items())
     delay = found.median_delay
     out.say(
-        f"{found.rule_id} {title}: {out.moment(found.since)} to {out.moment(found.until)}; nothing was written."
+        f"{found.rule_id} {rule.title}: {out.moment(found.since)} to {out.moment(found.until)}; nothing was written."
     )
     out.say()
     out.fields(
@@ -127,7 +127,7 @@ def tell_backtest(
         out.say()
         for one in found.shown[-limit:]:
             out.say(
-                f"{out.moment(one.draft.window_from)}  {words.word(words.LEVELS, one.draft.level)}  {one.draft.summary}"
+                f"{out.moment(one.draft.window_from)}  {_level(rule, one.draft.level)}  {one.draft.summary}"
             )
     elif not found.looked_at:
         out.say("Nothing that it cares for is stored in that span.")
@@ -137,6 +137,10 @@ def tell_backtest(
             "None of its keys was ever touched twice: it could hardly say anything. Look at what its keys are made of, or at whether "
             "what it counts by (place, matter, item) is known of the demands."
         )
+
+
+def _level(rule: type[WarningRule], level: Level) -> str:
+    return words.level(level, subject=rule.subject, rule_id=rule.rule_id)
 
 
 def _hours(seconds: float) -> str:

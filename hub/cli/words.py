@@ -7,7 +7,6 @@ from typing import Any
 
 from hub.model.codes import (
     CARD_TITLES,
-    LEVEL_TITLES,
     AnomalyType,
     Anonymity,
     CaseKind,
@@ -60,7 +59,6 @@ STATUSES = {
     DemandStatus.MERGED: "并单",
     DemandStatus.VOID: "作废",
 }
-LEVELS = {level: f"{int(level)} {title}" for level, title in LEVEL_TITLES.items()}
 CASE_LEVELS = {level: f"{int(level)} {title}" for level, title in CARD_TITLES.items()}
 TRAITS = {trait: f"{trait.value} {title}" for trait, title in TRAIT_TITLES.items()}
 MANNERS = {

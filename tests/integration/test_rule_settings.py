@@ -10,10 +10,14 @@ from typing import Any, ClassVar
 
 import pytest
 
+from hub.builtin.rules.case_deadline import CaseDeadline
+from hub.builtin.rules.repeated import RepeatedReporter
+from hub.cli.rule_told import tell_backtest
 from hub.clock import ManualClock
 from hub.errors import ConfigError
 from hub.model.codes import Level
 from hub.model.demand import DemandFacts
+from hub.model.warning import SignalDraft
 from hub.pipeline import backtest
 from hub.seal import KeyRing
 from hub.store import config
@@ -186,7 +190,10 @@ def test_the_commands_show_rules_their_changes_and_what_one_would_have_said(
 ) -> None:
     listed = desk.hub("rule", "list", "--json").document["rules"]
     assert {one["rule_id"] for one in listed} >= {"W01", "W08"}
-    assert "同人多诉" in desk.hub("rule", "list").out
+    told = desk.hub("rule", "list").out.splitlines()
+    assert told[0].split() == ["rule", "title", "judges", "stage", "settings", "signals", "warnings"]
+    (deadline,) = [line for line in told if line.startswith("E01 ")]
+    assert deadline.split() == ["E01", "办件时限", "case", "事中", "defaults", "0", "0"]
     before = desk.hub("rule", "show", "W01")
     assert "were never set" in before.out
     assert desk.hub("rule", "show", "W99").code != 0
@@ -198,7 +205,25 @@ def test_the_commands_show_rules_their_changes_and_what_one_would_have_said(
     assert (refused.code, "threshold" in refused.err) == (4, True)
     planted = tmp_path / "planted.json"
     planted.write_text("{}")
-    told = desk.hub("rule", "test", "W01", "--planted", str(planted), "--json").document
-    assert told["planted"]["events"] == 0
+    document = desk.hub("rule", "test", "W01", "--planted", str(planted), "--json").document
+    assert document["planted"]["events"] == 0
     planted.write_text(json.dumps({"events": 7}))
     assert desk.hub("rule", "test", "W01", "--planted", str(planted)).code == 2
+
+
+def test_a_backtest_calls_the_levels_of_cases_cards_and_those_of_demands_by_their_own_names(
+    capsys: pytest.CaptureFixture[str], county: County, clock: ManualClock
+) -> None:
+    now = clock.now()
+    for rule, level, card in (
+        (CaseDeadline, Level.GRAVE, "3 红牌"),
+        (RepeatedReporter, Level.SERIOUS, "2 较重"),
+    ):
+        draft = SignalDraft(
+            key="k", level=level, window_from=now - timedelta(days=1), window_to=now, metric="数", value=1, threshold=1,
+            demand_ids=("d",), reporters=1, summary="一句话",
+        )  # fmt: skip
+        found = backtest.Backtest(rule.rule_id, {}, now - timedelta(days=7), now, looked_at=1, keys=1)
+        found.shown, found.weeks = [backtest.Shown(draft, now, now)], {now: 1}
+        tell_backtest(found, rule, None, stuck=False, limit=1)
+        assert capsys.readouterr().out.count(card) == 2
