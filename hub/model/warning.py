@@ -136,8 +136,8 @@ class WarningFacts(Kept):
     """What rules see of an issued warning (W20): whom and what it is about.
 
     Attributes:
-        organisation: Code of the one that has its order, else as the signal names it; None where neither tells.
-        item_code: Of the case or demand that it rests on first; so are ``window_no`` and ``post``.
+        organisation: Code of the one that has its order, or was told of it; None before it was dispatched.
+        item_code: Of the case or demand that it rested on first when it was issued; so are ``window_no`` and ``post``.
     """
 
     warning_id: str

@@ -170,6 +170,8 @@ class Dispatcher:
         else:
             done = self._cite(warning, origin, route, cited)
         warnings.dispatched(self.connection, warning.warning_id, self.now)
+        if done.told is not None:
+            warnings.acted_on_by(self.connection, warning.warning_id, done.told[0])
         # Now it is known who has to act: rules that count by organisation look at it again.
         observed_work.push(self.connection, "warning", [warning.warning_id], self.now)
         if done.told is not None:

@@ -22,7 +22,7 @@ from hub.pipeline import holding
 from hub.pipeline.deps import PipelineDeps, logged
 from hub.pipeline.dispatch import NO_TEXT, Dispatcher, acting_on, evidence_of, labels_of, shown
 from hub.pipeline.routing import Matter, choose
-from hub.store import orders, signals, silences, telling, warnings
+from hub.store import observed_work, orders, signals, silences, telling, warnings
 
 LOOK_AGAIN = timedelta(minutes=15)
 """How long at most a person who ends a silence waits for what it held back."""
@@ -175,6 +175,8 @@ class Teller(Dispatcher):
         if made.told is None:
             return None
         host, message_id = made.told
+        warnings.acted_on_by(self.connection, news.warning.warning_id, host)
+        observed_work.push(self.connection, "warning", [news.warning.warning_id], self.now)
         self._known(news, host, message_id)
         if host != to:
             self._known(news, to, None)

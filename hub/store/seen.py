@@ -19,17 +19,7 @@ _CASE_AT = f"coalesce({', '.join(f't.{name}' for name in CASE_TIMES)})"
 _PLANNED = "t.planned_on::timestamp AT TIME ZONE 'Asia/Shanghai'"
 _CODE_OR_NAME = "coalesce(t.organisation_code, t.organisation)"
 
-# A warning with whom and what it is about: its order tells the organisation, what it rests on first the rest.
-_WARNINGS = """(
-    SELECT w.warning_id, w.warning_no, w.rule_id, w.level, w.state, w.issued_at, s.subject, s.key,
-        coalesce(o.organisation, s.organisation) AS organisation, coalesce(c.item_code, d.item_code) AS item_code,
-        c.window_no, c.post, w.issued_at AS updated_at, false AS deleted
-    FROM warning w JOIN signal s USING (signal_id)
-    LEFT JOIN LATERAL (SELECT organisation FROM orders WHERE origin = 'warning' AND origin_id = w.warning_id
-        ORDER BY order_id DESC LIMIT 1) o ON true
-    LEFT JOIN service_case c ON c.case_id = substr(s.observed[1], 6) AND s.observed[1] LIKE 'case:%%'
-    LEFT JOIN demand d ON d.demand_id = s.demand_ids[1]
-)"""
+_WARNINGS = """(SELECT w.*, s.subject, s.key, w.issued_at AS updated_at, false AS deleted FROM warning w JOIN signal s USING (signal_id))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +156,9 @@ def of_ids(connection: Connection, kind: str, ids: Sequence[str]) -> list[Seen]:
     """These things as they stand now, the deleted included, ascending by id."""
     known = _kind(kind)
     columns = ", ".join(f"t.{name}" for name in known.columns)
-    # The braces of a subquery carry a doubled sign for the driver's own placeholders; here there are none.
-    source = known.source.replace("%%", "%")
     rows = connection.execute(
         text(
-            f"SELECT t.{known.id}, {known.instance}, {known.at}, {known.watch}, {columns} FROM {source} t "
+            f"SELECT t.{known.id}, {known.instance}, {known.at}, {known.watch}, {columns} FROM {known.source} t "
             f"WHERE t.{known.id} = ANY(CAST(:ids AS text[])) ORDER BY t.{known.id}"
         ),
         {"ids": list(ids)},
@@ -210,12 +198,11 @@ def ids_between(
     """Things of these kinds that were received or changed in ``[since, until)``: kind and up to 5,000 ids at a time."""
     for kind in kinds:
         known = _kind(kind)
-        source = known.source.replace("%%", "%")
         after = ""
         while True:
             rows = connection.execute(
                 text(
-                    f"SELECT t.{known.id} FROM {source} t WHERE t.updated_at >= :since AND t.updated_at < :until "
+                    f"SELECT t.{known.id} FROM {known.source} t WHERE t.updated_at >= :since AND t.updated_at < :until "
                     f"AND t.{known.id} > :after ORDER BY t.{known.id} LIMIT 5000"
                 ),
                 {"since": since, "until": until, "after": after},

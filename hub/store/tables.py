@@ -358,9 +358,23 @@ warning = Table(
     _moment("revoked_at", nullable=True),
     Column("revoked_by", Text),
     Column("revoked_why", Text),
+    # What it is about, from its issue on, and whom, once somebody was told of it: rules that count warnings ask by these.
+    Column("organisation", Id),
+    Column("item_code", Id),
+    Column("window_no", Id),
+    Column("post", Id),
     Index("warning_signal_id_idx", "signal_id"),
     Index("warning_undispatched_idx", "warning_id", postgresql_where=text("dispatched_at IS NULL")),
     Index("warning_open_idx", "rule_id", "level", postgresql_where=text("state = 'issued'")),
+    *(
+        Index(f"warning_{name}_idx", column, "issued_at", postgresql_where=text(f"{column} IS NOT NULL"))
+        for name, column in (
+            ("organisation", "organisation"),
+            ("item", "item_code"),
+            ("window", "window_no"),
+            ("post", "post"),
+        )
+    ),
     comment="预警: a signal that triage, or its rule's auto_issue, found worth a department's attention",
 )
 

@@ -6,13 +6,22 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, exists, func, select
+from sqlalchemy import Connection, and_, case, exists, func, select, text
 
 from hub.errors import Code, NotFound
 from hub.model.codes import Level, Trait, TriageManner, WarningStage, WarningState
 from hub.model.warning import WarningView
 from hub.store.tables import signal, warning
 from hub.store.triage import join, warning_signal
+
+# What it is about is told by the case or demand that it rests on first. Whom, nobody knows before it was sent to somebody: a source's
+# own word for an organisation and its code would count as two.
+_ABOUT = """
+UPDATE warning w SET item_code = coalesce(c.item_code, d.item_code), window_no = c.window_no, post = c.post
+FROM signal s LEFT JOIN service_case c ON c.case_id = substr(s.observed[1], 6) AND s.observed[1] LIKE 'case:%'
+    LEFT JOIN demand d ON d.demand_id = s.demand_ids[1]
+WHERE w.warning_id = :id AND s.signal_id = w.signal_id
+"""
 
 
 def issue(connection: Connection, issued: WarningView, signal_ids: Sequence[str]) -> None:
@@ -21,6 +30,7 @@ def issue(connection: Connection, issued: WarningView, signal_ids: Sequence[str]
         warning.insert().values(**{**issued.model_dump(mode="python"), "traits": list(issued.traits)})
     )
     join(connection, issued.warning_id, signal_ids)
+    connection.execute(text(_ABOUT), {"id": issued.warning_id})
 
 
 def of_signal(connection: Connection, signal_id: str) -> WarningView | None:
@@ -110,6 +120,13 @@ def next_undispatched(connection: Connection, skip: Collection[str]) -> WarningV
 def dispatched(connection: Connection, warning_id: str, now: datetime) -> None:
     """Notes that a warning needs no further dispatch."""
     connection.execute(warning.update().where(warning.c.warning_id == warning_id).values(dispatched_at=now))
+
+
+def acted_on_by(connection: Connection, warning_id: str, organisation: str) -> None:
+    """Notes whom a warning was sent to: rules that count warnings by organisation go by that."""
+    connection.execute(
+        warning.update().where(warning.c.warning_id == warning_id).values(organisation=organisation)
+    )
 
 
 def revoke(connection: Connection, warning_id: str, now: datetime, *, by: str, why: str) -> None:

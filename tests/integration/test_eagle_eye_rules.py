@@ -254,6 +254,23 @@ def test_cards_that_come_together_on_one_organisation_are_told_for_study(
     assert county.value("SELECT count(*) FROM warning WHERE rule_id = 'W20'") == 0
 
 
+@pytest.mark.requirement("R46")
+def test_warnings_that_are_judged_before_they_are_dispatched_count_for_one_organisation_not_for_its_name_too(
+    county: County, clock: ManualClock
+) -> None:
+    county.observe(
+        *(case(county, f"C{no}", promised=Term(value=1, unit=TermUnit.WORKING_DAYS)) for no in range(5))
+    )
+    _set(clock, local(2026, 11, 18, 10))
+    county.evaluate()
+    county.triage()
+    county.evaluate()
+    county.dispatch()
+    county.evaluate()
+    about = [one.key for one in county.signals(rule="W20")]
+    assert sorted(about) == ["item:I1", f"organisation:{BUREAU['code']}"]
+
+
 def test_an_order_that_nobody_answers_is_told_to_the_office_and_breeds_no_other(
     county: County, clock: ManualClock
 ) -> None:

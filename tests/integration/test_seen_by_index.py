@@ -31,6 +31,10 @@ ASKED = [
     ("finding", "window", "window_no"),
     ("monitor_event", "item", "item_code"),
     ("monitor_event", "window", "window_no"),
+    ("warning", "organisation", "organisation"),
+    ("warning", "item", "item_code"),
+    ("warning", "window", "window_no"),
+    ("warning", "post", "post"),
 ]
 
 
