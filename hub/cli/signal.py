@@ -173,7 +173,9 @@ def show(
         for one in demands:
             out.say(f"demand {one['demand_no']}  {out.moment(one['submitted_at'])}  {one['title']}")
 
-    document = {**found.model_dump(mode="json"), "demands": demands, "suggestions": suggested}
+    # The token of a person says nothing to a reader, and would let lists be joined.
+    shown = found.model_dump(mode="json", exclude={"key"} if found.subject == "reporter" else None)
+    document = {**shown, "demands": demands, "suggestions": suggested}
     door.answer({"signal": document}, tell)
 
 

@@ -13,7 +13,9 @@ from hub.cli.door import Limit, door_of
 from hub.model.codes import Trait, WarningState
 
 if TYPE_CHECKING:
+    from hub.model.warning import SignalView
     from hub.pipeline.why import Recomputed, Why
+    from hub.runtime.hub import Hub
 
 _MOST_PLACES = 8
 
@@ -199,7 +201,7 @@ def why(
 
     with door.hub() as hub:
         found = step.why(hub.pipeline_deps, number)
-        again = step.recompute(hub.pipeline_deps, found.signal.signal_id) if recompute else None
+        again = _again(hub, found) if recompute else None
         orders: list[dict[str, Any]] = []
         told: list[dict[str, Any]] = []
         if found.warning is not None:
@@ -208,8 +210,8 @@ def why(
                 told = views.tellings(connection, found.warning.warning_id)
     document: dict[str, Any] = {
         "warning": found.warning,
-        # The token of a person says nothing to a reader, and would let lists be joined.
-        "signal": found.signal.model_dump(exclude={"key"} if found.signal.subject == "reporter" else None),
+        "signal": _shown(found.signal),
+        "others": [_shown(one) for one in found.others],
         "rule_title": found.rule_title,
         "demands": [one.model_dump(mode="json", exclude={"reporter_key"}) for one in found.demands],
         "observed": found.observed,
@@ -224,6 +226,20 @@ def why(
     door.answer(document, lambda: _tell(found, orders, told, again))
     if again is not None and not again.same:
         raise typer.Exit(1)
+
+
+def _shown(signal: SignalView) -> dict[str, Any]:
+    # The token of a person says nothing to a reader, and would let lists be joined.
+    return signal.model_dump(exclude={"key"} if signal.subject == "reporter" else None)
+
+
+def _again(hub: Hub, found: Why) -> Recomputed:
+    """What the rules of all of its signals say now, as one answer."""
+    from hub.pipeline import why as step
+
+    said = [step.recompute(hub.pipeline_deps, one.signal_id) for one in (found.signal, *found.others)]
+    differs = dict.fromkeys(name for one in said for name in one.differs)
+    return step.Recomputed(tuple(differs), said[0].draft)
 
 
 def _tell(
@@ -265,8 +281,18 @@ def _tell(
                 if warning
                 else None,
             ),
+            (
+                "revoked 摘牌",
+                f"{out.moment(warning.revoked_at)} by {warning.revoked_by}: {warning.revoked_why}"
+                if warning and warning.revoked_at
+                else None,
+            ),
         ]
     )
+    for one in found.others:
+        out.say(
+            f"and signal {one.signal_id}  {one.rule_id}  {one.metric} = {one.value:g} (threshold {one.threshold:g})  {one.summary}"
+        )
     out.say()
     for thing in found.observed:
         out.say(_observed(thing))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.errors import Code, NotFound
-from hub.model.codes import DemandType
+from hub.model.codes import DemandType, SignalState
 from hub.model.demand import DemandFacts
 from hub.model.warning import SignalDraft, SignalView, WarningView
 from hub.pipeline import episodes, observed_shown
@@ -29,6 +29,7 @@ class Why:
 
     Attributes:
         warning: Issued for it, or None.
+        others: Where a warning was asked about: the other signals that it cites. What follows is of all of them.
         demands: Its demands, the oldest first, masked; deleted and void ones included.
         observed: What else it rests on, as `hub.pipeline.observed_shown` tells it.
         shared_words: Words that most of its demands share, and how many of them each stands in.
@@ -39,6 +40,7 @@ class Why:
     rule_title: str
     warning: WarningView | None
     demands: tuple[DemandFacts, ...]
+    others: tuple[SignalView, ...] = ()
     observed: tuple[dict[str, Any], ...] = ()
     shared_words: tuple[tuple[str, int], ...] = ()
     places: tuple[tuple[str, int], ...] = ()
@@ -68,10 +70,17 @@ def why(deps: PipelineDeps, number: str) -> Why:
         NotFound: There is neither a warning nor a signal of that name.
     """
     with deps.store.begin() as connection:
+        others: list[SignalView] = []
         try:
-            signal_id = warnings.find(connection, number).signal_id
+            asked = warnings.find(connection, number)
+            signal_id = asked.signal_id
+            others = [
+                one
+                for one in signals.of_warning(connection, asked.warning_id)
+                if one.signal_id != signal_id and one.state is not SignalState.MERGED
+            ]
         except NotFound:
-            signal_id = number
+            asked, signal_id = None, number
         try:
             signal = signals.get(connection, signal_id)
         except NotFound:
@@ -82,18 +91,23 @@ def why(deps: PipelineDeps, number: str) -> Why:
             ) from None
         entry = deps.plugins.rules.get(signal.rule_id)
         demands = sorted(
-            facts_of(connection, signal.demand_ids, live_only=False),
+            facts_of(connection, _of_all([signal, *others], "demand_ids"), live_only=False),
             key=lambda one: (one.submitted_at, one.demand_id),
         )
         return Why(
             signal,
             entry.cls.title if entry is not None else signal.rule_id,
-            warnings.of_signal(connection, signal_id),
+            asked if asked is not None else warnings.of_signal(connection, signal_id),
             tuple(demands),
-            tuple(observed_shown.shown(connection, signal.observed)),
+            tuple(others),
+            tuple(observed_shown.shown(connection, _of_all([signal, *others], "observed"))),
             tuple(shared_words([(one.title, one.text) for one in demands if not _protected(one)])),
             tuple(_places(connection, demands)),
         )
+
+
+def _of_all(cited: Sequence[SignalView], name: str) -> list[str]:
+    return list(dict.fromkeys(one_id for one in cited for one_id in getattr(one, name)))
 
 
 def _protected(one: DemandFacts) -> bool:

@@ -63,6 +63,39 @@ def test_several_signals_on_one_line_are_one_warning(desk, waiting):
     assert "先预警" in said
 
 
+def test_why_of_a_warning_about_several_signals_tells_all_of_them_and_all_of_their_demands(desk, waiting):
+    desk.hub("signal", "triage", *waiting, "--issue", *BY)
+    number = signals(desk)[0]["warning_no"]
+    found = desk.hub("warning", "why", number, "--recompute", "--json")
+    assert found.code == 0, found.err
+    assert [found.document["signal"]["rule_id"], *(one["rule_id"] for one in found.document["others"])] in (
+        ["W08", "W01"],
+        ["W01", "W08"],
+    )
+    assert len(found.document["demands"]) == 4
+    assert found.document["recomputed"]["same"]
+    said = desk.hub("warning", "why", number).out
+    assert all(f"{signal}" in said for signal in waiting)
+
+
+def test_why_of_a_warning_that_was_taken_back_says_so(desk):
+    number = issued(desk)
+    assert "revoked 摘牌" not in desk.hub("warning", "why", number).out
+    desk.hub("warning", "revoke", number, *BY)
+    assert "by 王科长: 反复反映" in desk.hub("warning", "why", number).out.partition("revoked 摘牌")[2]
+
+
+def test_the_token_of_a_person_is_not_shown_with_a_signal_about_them(desk, waiting):
+    (signal,) = [one for one in signals(desk) if one["rule_id"] == "W01"]
+    token = desk.value("SELECT key FROM signal WHERE rule_id = 'W01'")
+    number = desk.hub("signal", "triage", signal["signal_id"], "--issue", *BY, "--json").document["decision"]
+    for shown in (
+        ("signal", "list"), ("signal", "show", signal["signal_id"]), ("warning", "why", number["warning_no"]),
+        ("warning", "show", number["warning_no"]), ("audit", "list"),
+    ):  # fmt: skip
+        assert token not in desk.hub(*shown, "--json").out
+
+
 @pytest.mark.requirement("R57")
 def test_signals_are_listed_by_trait_rule_level_and_state(desk, waiting):
     crowd, repeated = waiting
