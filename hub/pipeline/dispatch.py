@@ -143,7 +143,9 @@ class Dispatcher:
         observed = self._observed(standing)
         if not (demands or observed):
             into = [one.merged_into for one in cited_signals if one.state is SignalState.MERGED]
-            self._revoke(warning, "what it rests on is gone" if standing else f"signal merged into {into[0]}")
+            self._revoke(
+                warning, standing, "what it rests on is gone" if standing else f"signal merged into {into[0]}"
+            )
             return _Done()
         by_other_routes = self._by_other_routes(demands)
         # Of a 举报 nothing leaves the office, by whatever route it was one.
@@ -391,8 +393,24 @@ class Dispatcher:
         )
         return _Done(None, 1, route.problems, (route.organisation.code, message_id))
 
-    def _revoke(self, warning: WarningView, why: str) -> None:
+    def _revoke(self, warning: WarningView, standing: Sequence[SignalView], why: str) -> None:
+        """Takes back what is about nothing any more; its signals end as others do, and are issued anew if it comes back."""
+        ids = [one.signal_id for one in standing]
+        # A warning's row comes after its signals': one that somebody judges now is not waited for, but left to the next dispatch.
+        if not signals.taken(self.connection, ids):
+            return
+        for signal_id in ids:
+            signals.triage(
+                self.connection,
+                signal_id,
+                SignalState.DISMISSED,
+                self.now,
+                by=signals.SYSTEM,
+                verdict="dismiss",
+                reason=signals.GONE,
+            )
         warnings.revoke(self.connection, warning.warning_id, self.now, by=signals.SYSTEM, why=why)
+        observed_work.push(self.connection, "warning", [warning.warning_id], self.now)
         self._audit(signals.SYSTEM, "warning.revoke", f"warning {warning.warning_no}", {"why": why})
 
     def _send(self, organisation: str, event_type: str, body: Emitted, order_id: str | None) -> str:

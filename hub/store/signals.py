@@ -239,6 +239,17 @@ def lock(connection: Connection, signal_ids: Sequence[str]) -> list[SignalView]:
     return [_view(row) for row in rows]
 
 
+def taken(connection: Connection, signal_ids: Sequence[str]) -> bool:
+    """Locks these signals until the transaction ends, without waiting; False when somebody else holds one of them."""
+    rows = connection.execute(
+        select(signal.c.signal_id)
+        .where(signal.c.signal_id.in_(list(signal_ids)))
+        .order_by(signal.c.signal_id)
+        .with_for_update(skip_locked=True)
+    )
+    return len(rows.all()) == len(set(signal_ids))
+
+
 def of_warning(connection: Connection, warning_id: str) -> list[SignalView]:
     """The signals that a warning cites, ascending by id."""
     rows = connection.execute(

@@ -389,6 +389,26 @@ def test_without_a_handling_office_a_warning_waits_and_says_so_while_others_go(
     assert county.dispatch().counts == {"orders": 1, "messages": 1}
 
 
+@pytest.mark.parametrize("judged_between", [True, False])
+def test_danger_that_its_source_took_away_before_the_dispatch_and_brings_back_is_warned_of_again(
+    county: County, judged_between: bool
+) -> None:
+    demand = county.demand(text=LEAK, days=0.01)
+    county.judged(demand)
+    assert county.triage().counts == {"warnings": 1}
+    county.receive(demand, deleted=True)
+    if judged_between:
+        county.evaluate()
+    assert county.dispatch().counts == {"orders": 0, "messages": 0}
+    assert county.value("SELECT state FROM warning") == "revoked"
+    county.evaluate()
+    assert county.triage().counts == {"warnings": 0}
+    assert county.signal().state == "dismissed"
+    county.judged(demand.model_copy(update={"content": f"{LEAK}！"}))
+    assert county.triage().counts == {"warnings": 1}
+    assert county.dispatch().counts == {"orders": 1, "messages": 1}
+
+
 def test_a_warning_whose_demands_are_gone_is_revoked_and_makes_nothing(county: County) -> None:
     demand = county.demand(text=CROWD)
     issued(county, demand)
