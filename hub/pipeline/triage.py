@@ -101,7 +101,7 @@ def decide(
 
     Args:
         signal_id: One id, or those that are looked at together: issued, they are one warning that cites them all. Where one of them
-            is warned of already, the others join that warning.
+            is warned of already, the others join that warning; a plan and traits that are new stand with it.
         verdict: ``issue`` makes a warning, of a historical or dismissed signal too; ``dismiss`` (不属预期) ends the signal, and
             later evidence is added to it without opening it again; ``hold`` (留观) notes the traits and lets it wait.
         by: Who decides; kept with the signal and in the audit log.
@@ -298,10 +298,11 @@ def _join(
     found: Sequence[SignalView],
     said: _Said,
 ) -> None:
-    """Signals that are not yet the warning's become so; where all are, nothing changes."""
+    """Signals that are not yet the warning's become so."""
     ids = set(triage.signal_ids_of(connection, warning.warning_id))
     joining = [one for one in found if one.signal_id not in ids]
     if not joining:
+        _add_to(deps, connection, warning, found, said)
         return
     if warning.state is not WarningState.ISSUED:
         raise _conflict(
@@ -325,6 +326,43 @@ def _join(
     telling.look_at(connection, warning.warning_id, now)
     observed_work.push(connection, "warning", [warning.warning_id], now)
     write_all(deps, connection, now, [_line(said, "warning.join", grown, joining)])
+
+
+def _add_to(
+    deps: PipelineDeps,
+    connection: Connection,
+    warning: WarningView,
+    found: Sequence[SignalView],
+    said: _Said,
+) -> None:
+    """A plan or a trait that was not said of the warning before stands with it from now on; all else stands already."""
+    more = said.traits - frozenset(warning.traits)
+    if warning.state is not WarningState.ISSUED or not (more or said.plan is not None):
+        return
+    now = deps.clock.now()
+    planned = said.plan is not None and triage.add_plan(
+        connection, warning.warning_id, said.plan, now, by=said.by
+    )
+    if more and triage.plan_of(connection, warning.warning_id) is None:
+        _refuse_unplanned([warning.signal_id], more)
+    if not (more or planned):
+        return
+    traits = more | frozenset(warning.traits)
+    warnings.enlarge(connection, warning.warning_id, warning.level, traits, warning.manner)
+    triage.note(
+        connection,
+        [one.signal_id for one in found],
+        now,
+        by=said.by,
+        verdict="issue",
+        manner=warning.manner,
+        expected=said.expected,
+        traits=traits,
+        reason=said.reason,
+        warning_id=warning.warning_id,
+    )
+    grown = warning.model_copy(update={"traits": tuple(sorted(traits))})
+    write_all(deps, connection, now, [_line(said, "warning.amend", grown, found)])
 
 
 def _mark(

@@ -136,6 +136,24 @@ def test_a_trait_of_the_four_calls_for_a_plan_before_the_warning(county: County,
 
 
 @pytest.mark.requirement("R58")
+def test_a_plan_and_a_trait_said_of_what_is_warned_of_already_stand_with_the_warning_once(
+    county: County,
+) -> None:
+    (only,) = raised(county, "欠薪")
+    number = decide(county, only).warning_no
+    with pytest.raises(StateConflict, match="R58"):
+        decide(county, only, traits=[Trait.LATENT])
+    for _ in range(2):
+        assert decide(county, only, traits=[Trait.LATENT], plan=PLAN).warning_no == number
+    assert county.rows(
+        "SELECT w.traits, p.owner FROM warning w LEFT JOIN warning_plan p USING (warning_id)"
+    ) == [(["latent"], "李副局长")]
+    assert county.value("SELECT count(*) FROM audit_log WHERE action = 'warning.amend'") == 1
+    with county.store.begin() as connection:
+        assert [row["traits"] for row in decisions(connection, [only])] == [[], ["latent"]]
+
+
+@pytest.mark.requirement("R58")
 def test_another_trait_calls_for_no_plan(county: County) -> None:
     (only,) = raised(county, "欠薪")
     assert decide(county, only, traits=[Trait.EMERGING]).warning_no is not None
