@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from hub.builtin.rules.gathering import DenseWarnings, SeveralWatches
+from hub.builtin.rules.gathering import (
+    DenseWarnings,
+    DenseWarningsParams,
+    SeveralWatches,
+    SeveralWatchesParams,
+)
 from hub.builtin.rules.inspecting import GroupRisk, MissedRounds, UnrectifiedFinding
 from hub.builtin.rules.orders_due import OrderOverdue
 from hub.builtin.rules.window_norms import WindowNorms
@@ -29,7 +34,9 @@ from hub.model.inspection import Finding, Inspection
 from hub.model.monitor import MonitorEvent
 from hub.model.rating import Rating
 from hub.model.warning import OrderView, WarningFacts
-from tests.support.observed_history import judged, thing
+from hub.sdk.rules import MOMENT as MICRO
+from hub.sdk.rules import AffectedKey
+from tests.support.observed_history import InMemory, judged, thing
 
 LATER = datetime(2026, 12, 24, 10, 0, tzinfo=COUNTY_ZONE)
 MINUTE = timedelta(minutes=1)
@@ -382,3 +389,95 @@ def test_a_camera_and_the_finding_that_it_left_are_one_watch() -> None:
 def test_windows_of_other_centres_bear_the_same_numbers_and_are_others() -> None:
     told = [found(window_no="A01", level=CentreLevel.TOWNSHIP), camera()]
     assert judged(SeveralWatches(), LATER, told)[0] == []
+
+
+# ---- W20 and R78: whole stretches, whatever touched the key
+
+
+def same_as_of_all(rule: Any, key: str, moment: datetime, *things: Any) -> int:
+    """Of a key that something of that moment touched the rule says what it says of all: what it does not name in its scope is closed."""
+    affected = AffectedKey(key, moment, moment)
+    history: Any = InMemory(LATER, things)
+    since, until = rule.scope(affected)
+
+    def near(drafts: Any) -> list[Any]:
+        return [one for one in drafts if one.window_from < until and since < one.window_to]
+
+    said = near(rule.evaluate([affected], history))
+    assert said == near(judged(rule, LATER, things)[0])
+    return len(said)
+
+
+@pytest.mark.requirement("R78")
+def test_what_comes_late_or_changes_ends_no_signal_of_two_watches_that_stands_weeks_later() -> None:
+    old = rated("R1", 1, at(9, 21), item_code="I1")
+    told = [found(item_code="I1", found_at=at(11, 15)), rated("R2", 1, at(12, 3), item_code="I1")]
+    for moment in (old.at, at(10, 20), at(11, 15), at(12, 20)):
+        same_as_of_all(SeveralWatches(), "item:I1", moment, old, *told)
+    assert same_as_of_all(SeveralWatches(), "item:I1", at(11, 15), old, *told) == 1
+
+
+@pytest.mark.requirement("R78")
+def test_the_length_of_the_window_of_several_watches_may_be_as_long_as_its_parameter_lets_it_be() -> None:
+    rule = SeveralWatches(SeveralWatchesParams(days=92))
+    told = [found(item_code="I1", found_at=at(9, 1)), rated("R1", 1, at(11, 25), item_code="I1")]
+    assert judged(rule, LATER, told)[0]
+    for moment in (at(9, 1), at(11, 25)):
+        assert same_as_of_all(rule, "item:I1", moment, *told) == 1
+
+
+@pytest.mark.requirement("R78")
+def test_what_one_watch_finds_every_day_stands_in_a_signal_only_as_far_as_another_watch_is_near() -> None:
+    daily = [rated(f"R{day:03}", 1, at(7, 1) + timedelta(days=day), item_code="I1") for day in range(160)]
+    inspected = found(item_code="I1", found_at=at(9, 15))
+    (one,) = judged(SeveralWatches(), LATER, [*daily, inspected])[0]
+    assert (one.window_from, one.window_to) == (at(8, 17), at(10, 14) + MICRO)
+    for moment in (at(8, 17), at(9, 15), at(10, 14)):
+        assert same_as_of_all(SeveralWatches(), "item:I1", moment, inspected, *daily) == 1
+
+
+@pytest.mark.requirement("R46")
+def test_a_warning_that_is_revoked_late_ends_no_density_that_stands_weeks_later() -> None:
+    revoked = warned("W0", at(9, 20), state=WarningState.REVOKED, organisation=None, item_code="I1")
+    told = [
+        warned(f"W{number}", moment, organisation=None, item_code="I1")
+        for number, moment in enumerate((at(11, 10), at(11, 22), at(12, 5)), start=1)
+    ]
+    assert same_as_of_all(DenseWarnings(), "item:I1", revoked.at, revoked, *told) == 1
+
+
+@pytest.mark.requirement("R46")
+def test_a_density_may_be_counted_over_as_many_days_as_its_parameter_lets_it_be() -> None:
+    rule = DenseWarnings(DenseWarningsParams(narrow_days=92))
+    told = [
+        warned(f"W{number}", moment, organisation=None, item_code="I1")
+        for number, moment in enumerate((at(9, 1), at(10, 20), at(11, 30)))
+    ]
+    for moment in (at(9, 1), at(10, 20), at(11, 30)):
+        assert same_as_of_all(rule, "item:I1", moment, *told) == 1
+
+
+@pytest.mark.requirement("R46")
+def test_a_density_that_goes_on_for_months_is_one_and_the_same_whichever_warning_touched_it() -> None:
+    # Each month three times what the one before it had.
+    told = [
+        warned(f"W{month}-{number}", at(month, 1 + number * 25 // 3 ** (month - 8)), organisation=None, item_code="I1")
+        for month in (8, 9, 10, 11)
+        for number in range(3 ** (month - 8))
+    ]  # fmt: skip
+    assert sum(same_as_of_all(DenseWarnings(), "item:I1", one.at, *told) for one in told) > 20
+
+
+@pytest.mark.requirement("R78")
+def test_the_watches_that_are_named_are_those_that_were_counted() -> None:
+    visited = thing(
+        "finding",
+        Finding(source_no="V1", inspection_kind=InspectionKind.VISIT, found_at=at(10, 1), text="排队", item_code="I1"),
+        number="T-V1",
+        watch=Watch.VISIT,
+    )  # fmt: skip
+    told = [visited, found(item_code="I1", found_at=at(10, 25)), rated("R1", 1, at(11, 20), item_code="I1")]
+    (one,) = judged(SeveralWatches(), LATER, told)[0]
+    assert (one.value, len(one.observed)) == (2, 3)
+    assert one.labels == ("六位一体", "观察", "视察")
+    assert "六察中有2察（观察、视察）" in one.summary

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import fmean, pstdev
@@ -11,14 +12,17 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from hub.builtin.rules.observing import MIXED, bursts, draft
+from hub.builtin.rules.observing import MIXED, draft
 from hub.builtin.rules.ratings import is_bad
+from hub.builtin.rules.stretches import Stretch, whole_stretches
+from hub.builtin.rules.windows import Reach, Span
 from hub.model.codes import CentreLevel, Level, WarningState, Watch
 from hub.model.warning import SignalDraft, WarningFacts
 from hub.sdk.rules import AffectedKey, History, ObservationRule, Recheck, RuleParams, Seen
 
 _WEEK = timedelta(weeks=1)
 _BASELINE_WEEKS = 8
+_BASELINE = _BASELINE_WEEKS * _WEEK
 
 
 class DenseWarningsParams(RuleParams):
@@ -49,7 +53,7 @@ class DenseWarnings(ObservationRule):
 
     rule_id: ClassVar[str] = "W20"
     title: ClassVar[str] = "预警频次密集"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     subject: ClassVar[str] = MIXED
     observes: ClassVar[tuple[str, ...]] = ("warning",)
     Params: ClassVar[type[RuleParams]] = DenseWarningsParams
@@ -62,18 +66,37 @@ class DenseWarnings(ObservationRule):
         about = (("organisation", warning.organisation), ("post", warning.post), ("item", warning.item_code))
         yield from (f"{name}:{value}" for name, value in about if value is not None)
 
-    def scope(self, affected: AffectedKey) -> tuple[datetime, datetime]:
-        return affected.since - _REACH, affected.until + _REACH
+    def scope(self, affected: AffectedKey) -> Span:
+        # Of what a window is compared with, the last lies eight weeks before it.
+        window = self._reach(affected.key.partition(":")[0]).window
+        return affected.since - window, affected.until + window + _BASELINE
 
     def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft | Recheck]:
         for name in ("organisation", "post", "item"):
-            mine = {one.key.partition(":")[2]: one for one in keys if one.key.startswith(f"{name}:")}
-            spans = {
-                value: (one.since - _REACH - _BASELINE_WEEKS * _WEEK, one.until + _REACH)
-                for value, one in mine.items()
+            scopes = {
+                one.key.partition(":")[2]: self.scope(one) for one in keys if one.key.startswith(f"{name}:")
             }
-            for value, seen in (history.seen("warning", name, spans) if spans else {}).items():
-                yield from self._judge(mine[value], name, [one for one in seen if self._counts(one.what)])
+
+            def read(spans: Mapping[str, Span], name: str = name) -> dict[str, list[Seen]]:
+                return {
+                    value: [one for one in seen if self._counts(one.what)]
+                    for value, seen in history.seen("warning", name, spans).items()
+                }
+
+            def judge(seen: Sequence[Seen], since: datetime, name: str = name) -> Iterator[Stretch]:
+                return self._dense(seen, since, *self._bounds(name))
+
+            for value, told in whole_stretches(read, scopes, self._reach(name), judge).items():
+                yield from (self._draft(f"{name}:{value}", name, one) for one in told)
+
+    def _bounds(self, name: str) -> tuple[int, int]:
+        """So many warnings in so many days."""
+        if name == "organisation":
+            return self.params.organisation_count, self.params.organisation_days
+        return self.params.narrow_count, self.params.narrow_days
+
+    def _reach(self, name: str) -> Reach:
+        return Reach(timedelta(days=self._bounds(name)[1]), before=_BASELINE)
 
     def _counts(self, warning: WarningFacts) -> bool:
         return (
@@ -82,53 +105,45 @@ class DenseWarnings(ObservationRule):
             and warning.rule_id != self.rule_id
         )
 
-    def _judge(self, affected: AffectedKey, name: str, seen: Sequence[Seen]) -> Iterator[SignalDraft]:
-        broad = name == "organisation"
-        count = self.params.organisation_count if broad else self.params.narrow_count
-        days = self.params.organisation_days if broad else self.params.narrow_days
-        since = affected.since - _REACH
-        times = [one.at for one in seen]
-        recent = [one for one in seen if one.at >= since]
-        for first, behind, most, usual in self._dense([one.at for one in recent], times, days, count):
-            told = recent[first:behind]
-            yield draft(
-                told,
-                Level.SERIOUS,
-                told[0].at,
-                until=told[-1].at,
-                key=affected.key,
-                metric=f"{days}日内黄牌以上预警数",
-                value=float(most),
-                threshold=float(count),
-                baseline=usual,
-                summary=f"{_ABOUT[name]}{days}日内黄牌以上预警{most}件（达到{count}件且高于自身前八周水平{usual:.1f}件即提示），转重点研判，不计扣分。",
-                labels=("重点研判", "预警频次密集"),
-            )
+    def _draft(self, key: str, name: str, stretch: Stretch) -> SignalDraft:
+        count, days = self._bounds(name)
+        usual = stretch.usual or 0.0
+        return draft(
+            stretch.things,
+            Level.SERIOUS,
+            stretch.begins,
+            until=stretch.ends,
+            key=key,
+            metric=f"{days}日内黄牌以上预警数",
+            value=float(stretch.most),
+            threshold=float(count),
+            baseline=usual,
+            summary=f"{_ABOUT[name]}{days}日内黄牌以上预警{stretch.most}件（达到{count}件且高于自身前八周水平{usual:.1f}件即提示），转重点研判，不计扣分。",
+            labels=("重点研判", "预警频次密集"),
+        )
 
-    def _dense(
-        self, recent: Sequence[datetime], times: Sequence[datetime], days: int, count: int
-    ) -> Iterator[tuple[int, int, int, float]]:
+    def _dense(self, seen: Sequence[Seen], since: datetime, count: int, days: int) -> Iterator[Stretch]:
         """Stretches whose windows each hold enough, and more than the eight weeks before that window would lead one to expect.
 
-        Yields:
-            First place, place behind the last, how many the fullest window holds, and what was usual before the first.
+        A stretch is told with what its fullest window holds, and with what was usual before its first.
         """
+        times = [one.at for one in seen]
         first, behind, most, usual = 0, 0, 0, 0.0
-        for start, moment in enumerate(recent):
-            reach = bisect_left(recent, moment + timedelta(days=days))
+        for start in range(bisect_left(times, since), len(times)):
+            reach = bisect_left(times, times[start] + timedelta(days=days))
             if reach - start < count:
                 continue
-            expected, upper = self._usual(moment, times, days)
+            expected, upper = self._usual(times[start], times, days)
             if reach - start <= upper:
                 continue
             if most and start >= behind:
-                yield first, behind, most, usual
+                yield Stretch(seen[first:behind], most, usual)
                 most = 0
             if not most:
                 first, usual = start, expected
             behind, most = max(behind, reach), max(most, reach - start)
         if most:
-            yield first, behind, most, usual
+            yield Stretch(seen[first:behind], most, usual)
 
     def _usual(self, first: datetime, times: Sequence[datetime], days: int) -> tuple[float, float]:
         """What the eight weeks before would lead one to expect of so many days, and the bound above it."""
@@ -162,7 +177,7 @@ class SeveralWatches(ObservationRule):
 
     rule_id: ClassVar[str] = "R78"
     title: ClassVar[str] = "六位一体"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     subject: ClassVar[str] = MIXED
     observes: ClassVar[tuple[str, ...]] = ("finding", "rating", "monitor_event")
     Params: ClassVar[type[RuleParams]] = SeveralWatchesParams
@@ -176,46 +191,74 @@ class SeveralWatches(ObservationRule):
         if seen.what.window_no is not None and _county(seen):
             yield f"window:{seen.what.window_no}"
 
-    def scope(self, affected: AffectedKey) -> tuple[datetime, datetime]:
-        return affected.since - _REACH, affected.until + _REACH
+    def scope(self, affected: AffectedKey) -> Span:
+        return affected.since - self._reach.window, affected.until + self._reach.window
 
     def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft | Recheck]:
         for name in ("item", "window"):
-            mine = {one.key.partition(":")[2]: one for one in keys if one.key.startswith(f"{name}:")}
-            spans = {value: (one.since - _REACH, one.until + _REACH) for value, one in mine.items()}
-            found: dict[str, list[Seen]] = {value: [] for value in mine}
-            for kind in self.observes if mine else ():
-                for value, seen in history.seen(kind, name, spans).items():
-                    found[value] += [one for one in seen if name == "item" or _county(one)]
-            for value, seen in found.items():
-                yield from self._judge(mine[value], name, seen)
+            scopes = {
+                one.key.partition(":")[2]: self.scope(one) for one in keys if one.key.startswith(f"{name}:")
+            }
 
-    def _judge(self, affected: AffectedKey, name: str, seen: Sequence[Seen]) -> Iterator[SignalDraft]:
-        events = {(one.instance, one.what.source_no) for one in seen if one.kind == "monitor_event"}
-        # A camera's event and the finding that the same record left beside it are one thing, and the eagle-eye's.
-        told = sorted(
-            (one for one in seen if watch_of(one) is not None and not _doubles(one, events)),
-            key=lambda one: (one.at, one.id),
-        )
-        span = timedelta(days=self.params.days)
-        for first, behind, _ in bursts([one.at for one in told], span, 2):
-            things = told[first:behind]
-            most = _most_watches(things, span)
-            if len(most) < self.params.watches:
+            def read(spans: Mapping[str, Span], name: str = name) -> dict[str, list[Seen]]:
+                return self._trouble(name, spans, history)
+
+            for value, told in whole_stretches(read, scopes, self._reach, self._together).items():
+                yield from (self._draft(f"{name}:{value}", name, one) for one in told)
+
+    @property
+    def _reach(self) -> Reach:
+        return Reach(timedelta(days=self.params.days))
+
+    def _trouble(self, name: str, spans: Mapping[str, Span], history: History) -> dict[str, list[Seen]]:
+        """What watches found, ascending by time; a camera's event and the finding that the same record left beside it are one, and the eagle-eye's."""
+        found: dict[str, list[Seen]] = {}
+        for kind in self.observes:
+            for value, seen in history.seen(kind, name, spans).items():
+                found.setdefault(value, []).extend(one for one in seen if name == "item" or _county(one))
+        for value, seen in found.items():
+            events = {(one.instance, one.what.source_no) for one in seen if one.kind == "monitor_event"}
+            told = (one for one in seen if watch_of(one) is not None and not _doubles(one, events))
+            found[value] = sorted(told, key=lambda one: (one.at, one.id))
+        return found
+
+    def _together(self, seen: Sequence[Seen], since: datetime) -> Iterator[Stretch]:
+        """Stretches whose windows each hold enough different watches; the fullest is the one that holds most."""
+        inside: Counter[Watch] = Counter()
+        watches = [watch for one in seen if (watch := watch_of(one)) is not None]
+        first, behind, reach = 0, 0, 0
+        most: frozenset[Watch] = frozenset()
+        for start, one in enumerate(seen):
+            while reach < len(seen) and seen[reach].at < one.at + self._reach.window:
+                inside[watches[reach]] += 1
+                reach += 1
+            different = frozenset(+inside)
+            inside[watches[start]] -= 1
+            if len(different) < self.params.watches:
                 continue
-            names = "、".join(_WATCHES[watch] for watch in sorted(most))
-            yield draft(
-                things,
-                Level.SERIOUS if len(most) >= 3 else Level.NOTICE,
-                things[0].at,
-                until=things[-1].at,
-                key=affected.key,
-                metric=f"{self.params.days}日内发现问题的察数",
-                value=float(len(most)),
-                threshold=float(self.params.watches),
-                summary=f"{'同一事项' if name == 'item' else '同一窗口'}{self.params.days}日内有{len(most)}个渠道（{names}）发现问题，共{len(things)}件，请合并研判。",
-                labels=("六位一体", *(_WATCHES[watch] for watch in sorted(most))),
-            )
+            if most and start >= behind:
+                yield Stretch(seen[first:behind], len(most), watches=most)
+                most = frozenset()
+            if not most:
+                first = start
+            behind, most = max(behind, reach), max(most, different, key=len)
+        if most:
+            yield Stretch(seen[first:behind], len(most), watches=most)
+
+    def _draft(self, key: str, name: str, stretch: Stretch) -> SignalDraft:
+        names = [_WATCHES[watch] for watch in sorted(stretch.watches)]
+        return draft(
+            stretch.things,
+            Level.SERIOUS if stretch.most >= 3 else Level.NOTICE,
+            stretch.begins,
+            until=stretch.ends,
+            key=key,
+            metric=f"{self.params.days}日内发现问题的察数",
+            value=float(stretch.most),
+            threshold=float(self.params.watches),
+            summary=f"{'同一事项' if name == 'item' else '同一窗口'}{self.params.days}日内六察中有{stretch.most}察（{'、'.join(names)}）发现问题，共{len(stretch.things)}件，请合并研判。",
+            labels=("六位一体", *names),
+        )
 
 
 def watch_of(seen: Seen) -> Watch | None:
@@ -237,20 +280,6 @@ def _doubles(seen: Seen, events: set[tuple[str, str]]) -> bool:
     return seen.kind == "finding" and (seen.instance, seen.what.source_no) in events
 
 
-def _most_watches(things: Sequence[Seen], span: timedelta) -> set[Watch]:
-    """The watches in the window that holds most different ones."""
-    best: set[Watch] = set()
-    for place, one in enumerate(things):
-        here = {
-            watch
-            for other in things[place:]
-            if other.at < one.at + span and (watch := watch_of(other)) is not None
-        }
-        best = here if len(here) > len(best) else best
-    return best
-
-
-_REACH = timedelta(days=60)
 _ABOUT = {"organisation": "同一单位", "post": "同一岗位", "item": "同一事项"}
 _WATCHES = {
     Watch.OBSERVE: "观察", Watch.SUPERVISE: "督察", Watch.INSIGHT: "洞察", Watch.MONITOR: "监察", Watch.VISIT: "视察",
