@@ -112,10 +112,11 @@ def tried(
     return found
 
 
-def _groups(signals_of: Sequence[tuple[datetime, str]], week: date) -> dict[str, int]:
-    """Signals by region that ended in the 30 days that end with the week."""
+def _groups(signals_of: Sequence[tuple[datetime, str, str]], week: date) -> dict[str, int]:
+    """Groups by region whose signals ended in the 30 days that end with the week; one that several rules tell of is one."""
     end = start_of(week + WEEK)
-    return dict(sorted(Counter(where for at, where in signals_of if end - GROUP_DAYS < at <= end).items()))
+    groups = {(where, key) for at, where, key in signals_of if end - GROUP_DAYS < at <= end}
+    return dict(sorted(Counter(where for where, _ in groups).items()))
 
 
 def _settle(connection: Connection, running: date) -> None:
@@ -175,7 +176,7 @@ class _Due:
         self._signals = weeks.group_signals(connection, reckoned, since) if reckoned else []
 
     def groups(self, week: date) -> dict[str, int]:
-        """Signals that `WeeklyRule.reckons_with` names, by region, in the 30 days that end with the week."""
+        """Groups that the rules in `WeeklyRule.reckons_with` tell of, by region, in the 30 days that end with the week."""
         return _groups(self._signals, week)
 
     def weeks(self) -> list[tuple[date, list[tuple[WeeklyRule, str]]]]:

@@ -67,7 +67,7 @@ class WeekCounts:
         residents: Region -> 常住人口, where it is known.
         spots: Town -> longitude and latitude, where they are known.
         names: Region -> its name.
-        groups: Region -> signals of the rules in `WeeklyRule.reckons_with` in the 30 days that end with the week.
+        groups: Region -> groups (by key) that signals of the rules in `WeeklyRule.reckons_with` told of in the 30 days that end with the week.
     """
 
     week: date

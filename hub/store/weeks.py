@@ -200,17 +200,17 @@ def regions(connection: Connection) -> Regions:
 
 def group_signals(
     connection: Connection, rule_ids: Collection[str], since: datetime
-) -> list[tuple[datetime, str]]:
-    """When a signal of these rules ended, and a region that its demands lie in; each pair once, ascending.
+) -> list[tuple[datetime, str, str]]:
+    """When a signal of these rules ended, a region that its demands lie in, and its key; each once, ascending.
 
-    Only what is open or warned: what a person has dismissed was none.
+    Only what is open or warned: what a person has dismissed was none. Several rules may tell of one group, which has one key.
     """
     rows = connection.execute(
         text(
-            "SELECT DISTINCT s.signal_id, s.window_to, r.region FROM signal s JOIN counted c ON c.counted_id = ANY(s.demand_ids) "
+            "SELECT DISTINCT s.window_to, r.region, s.key FROM signal s JOIN counted c ON c.counted_id = ANY(s.demand_ids) "
             "CROSS JOIN LATERAL (VALUES (c.town), (c.village)) AS r (region) WHERE s.rule_id = ANY(:rules) "
-            "AND s.state IN ('open', 'warned') AND s.window_to >= :since AND r.region IS NOT NULL ORDER BY 2, 3"
+            "AND s.state IN ('open', 'warned') AND s.window_to >= :since AND r.region IS NOT NULL ORDER BY 1, 2, 3"
         ),
         {"rules": sorted(rule_ids), "since": since},
     )
-    return [(row.window_to, row.region) for row in rows]
+    return [(row.window_to, row.region, row.key) for row in rows]

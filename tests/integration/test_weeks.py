@@ -296,6 +296,37 @@ def test_a_weekly_rule_that_fails_is_told_and_stops_no_other(
     assert county.value("SELECT count(*) FROM week_judged WHERE rule_id LIKE 'T%'") == 0
 
 
+def group_told(county: County, signal_id: str, rule_id: str, key: str, demand_ids: list[str]) -> None:
+    """A signal of 多人同诉 of the last days that rests on these demands."""
+    county.rows(
+        "WITH made AS (INSERT INTO signal (signal_id, rule_id, rule_version, params, subject, key, state, level, historical, window_from, "
+        "window_to, metric, value, threshold, demand_ids, reporters, summary, auto_issue, first_seen_at, last_seen_at) "
+        "VALUES (:id, :rule, '1', '{}', 'group', :key, 'open', 2, false, :at, :at, '', 3, 3, :ids, 3, '', false, :at, :at)) SELECT 1",
+        id=signal_id,
+        rule=rule_id,
+        key=key,
+        at=at(0, 3),
+        ids=demand_ids,
+    )
+
+
+@pytest.mark.requirement("R32")
+def test_one_group_that_several_rules_tell_of_is_one_group_of_its_region(county: County) -> None:
+    county.judged(*a_year_of(county, "供水服务", [2] * 10))
+    ids = [
+        row.demand_id
+        for row in county.rows("SELECT demand_id FROM demand ORDER BY submitted_at DESC LIMIT 3")
+    ]
+    for rule_id in ("W02a", "W02b", "W02c"):
+        group_told(county, rule_id, rule_id, "matter:1", ids)
+    group_told(county, "S4", "W02a", "matter:2", ids)
+    assert county.evaluate().ok
+    assert told(county, "W06") == []
+    group_told(county, "S5", "W02a", "cell:jx|供水服务", ids)
+    assert county.evaluate().ok
+    assert county.signal(rule="W06").value == 3
+
+
 @pytest.mark.requirement("R32")
 def test_groups_of_demands_in_a_region_are_reckoned_with_once_three_of_them_stand(county: County) -> None:
     demands = a_year_of(county, "供水服务", [2] * 10)
@@ -308,17 +339,10 @@ def test_groups_of_demands_in_a_region_are_reckoned_with_once_three_of_them_stan
         if number:
             assert county.evaluate().ok
             assert told(county, "W06") == []
-        county.rows(
-            "WITH made AS (INSERT INTO signal (signal_id, rule_id, rule_version, params, subject, key, state, level, historical, window_from, "
-            "window_to, metric, value, threshold, demand_ids, reporters, summary, auto_issue, first_seen_at, last_seen_at) "
-            "VALUES (:id, 'W02a', '1', '{}', 'group', :id, 'open', 2, false, :at, :at, '', 3, 3, :ids, 3, '', false, :at, :at)) SELECT 1",
-            id=f"S{number}",
-            at=at(0, 3),
-            ids=ids,
-        )
+        group_told(county, f"S{number}", "W02a", f"matter:{number}", ids)
     assert county.evaluate().ok
     one = county.signal(rule="W06")
-    assert (one.key, one.metric, one.value) == (f"region:{TOWN}", "30日多人同诉苗头数", 3)
+    assert (one.key, one.metric, one.value) == (f"region:{TOWN}", "30日多人同诉起数", 3)
     assert one.labels == ["多人同诉集中", "乡镇街道", "常住人口未知"]
     county.rows("WITH gone AS (UPDATE signal SET state = 'dismissed' WHERE signal_id = 'S0') SELECT 1")
     assert county.evaluate().ok

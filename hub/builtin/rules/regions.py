@@ -31,7 +31,7 @@ class BusyRegionParams(RuleParams):
         least: Demands in 30 days below which the rate by residents is no signal.
         times_county: The rate by residents is at least so many times the county's.
         above_sds: Standard deviations (of a Poisson count) by which it exceeds what its own eight weeks before let expect.
-        groups: Signals of 多人同诉 in 30 days from which on there is a signal.
+        groups: Groups (多人同诉) in 30 days from which on there is a signal; one that several rules tell of counts once.
         alpha: Chance that the scan finds a cluster where nothing is the matter; null: no scan.
     """
 
@@ -65,7 +65,7 @@ class BusyRegion(WeeklyRule):
 
     rule_id: ClassVar[str] = "W06"
     title: ClassVar[str] = "重点区域"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     kinds: ClassVar[tuple[SeriesKind, ...]] = (SeriesKind.REGION,)
     evidence_days: ClassVar[int] = WINDOW.days
     reckons_with: ClassVar[tuple[str, ...]] = GROUPS
@@ -194,7 +194,7 @@ class BusyRegion(WeeklyRule):
         )
 
 
-_METRICS = {"rate": "30日诉求件数", "groups": "30日多人同诉苗头数", "scan": "时空聚集诉求件数"}
+_METRICS = {"rate": "30日诉求件数", "groups": "30日多人同诉起数", "scan": "时空聚集诉求件数"}
 _BRANCHES = {"rate": "人均诉求偏高", "groups": "多人同诉集中", "scan": "时空聚集"}
 
 
