@@ -159,7 +159,7 @@ class OrderView(Kept):
 
     Attributes:
         routed_by: What chose the organisation: ``plugin``, ``table <routing id>``, ``target_org``, ``handling_office``,
-            ``protected`` (举报, 廉政) or ``person <who>``.
+            ``protected`` (举报, 廉政: the handling office, or the discipline organ) or ``person <who>``.
     """
 
     order_id: str

@@ -65,8 +65,13 @@ class Matter:
         )
 
     @property
+    def about_integrity(self) -> bool:
+        """Whether all of it speaks of bribes and favours: it may go to the discipline organ (纪检). One demand among others that do not stays in the office."""
+        return bool(self.demands) and all(is_protected(one.labels) for one in self.demands)
+
+    @property
     def kept_in_office(self) -> bool:
-        """Whether it goes to the handling office whoever else is named."""
+        """Whether it goes to the handling office, or of integrity to the discipline organ, whoever else is named."""
         return self.protected or self.about_conduct
 
 
@@ -87,8 +92,9 @@ def is_protected(labels: Sequence[str]) -> bool:
 def choose(matter: Matter, directory: Directory, plugins: PluginSet) -> Route:
     """The organisation for this matter.
 
-    A protected matter (举报, 廉政) goes to the handling office, and no plugin is asked about it; so does one about somebody's conduct
-    (非业务类), which is verified first and goes to the person, not to the unit. Else the first answer counts: a
+    A protected matter (举报, 廉政) goes to the handling office, and no plugin is asked about it; what is about integrity alone goes where the
+    first line of the table sends it that asks for the label 廉政 (纪检监察机关), unless that is the unit that a demand names.
+    One about somebody's conduct (非业务类) goes to the handling office too: it is verified first and goes to the person, not to the unit. Else the first answer counts: a
     plugin's ``route``; the first line of the table whose conditions one of the demands meets all (of a matter without demands, a line
     that asks for rule and labels alone); the organisation that the youngest demand names by code, name or alias; the one that the
     signal names; the handling office.
@@ -97,7 +103,7 @@ def choose(matter: Matter, directory: Directory, plugins: PluginSet) -> Route:
         ConfigError: It comes to the handling office and none is configured (code ``config_missing``).
     """
     if matter.protected:
-        return Route(_office(directory), PROTECTED)
+        return Route(_discipline_organ(matter, directory) or _office(directory), PROTECTED)
     if matter.about_conduct:
         return Route(_office(directory), CONDUCT)
     problems: tuple[Problem, ...] = ()
@@ -118,6 +124,25 @@ def choose(matter: Matter, directory: Directory, plugins: PluginSet) -> Route:
     if matter.organisation is not None and (found := by_name.get(_bare(matter.organisation))) is not None:
         return Route(found, "signal", problems)
     return Route(_office(directory), "handling_office", problems)
+
+
+def _discipline_organ(matter: Matter, directory: Directory) -> Organisation | None:
+    """Whom the table names for the label 廉政; None where no line does, or only one that the demands speak of."""
+    if not matter.about_integrity:
+        return None
+    by_name = _by_name(directory)
+    named = {by_name.get(_bare(one.target_org)) for one in matter.demands if one.target_org is not None}
+    for line in directory.table:
+        organisation = directory.organisations.get(line.organisation)
+        asks = INTEGRITY in line.matches.get(MatchField.LABEL, ())
+        if (
+            asks
+            and organisation is not None
+            and organisation not in named
+            and all(_meets(one, matter, line) for one in matter.demands)
+        ):
+            return organisation
+    return None
 
 
 def _meets(one: DemandFacts | None, matter: Matter, line: RoutingRule) -> bool:

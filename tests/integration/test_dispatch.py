@@ -280,6 +280,85 @@ def test_what_speaks_of_bribes_never_reaches_the_unit_whatever_it_was_warned_of_
     assert "红包" not in bytes(county.messages()[0].body).decode()
 
 
+BRIBE = "不动产登记窗口人员索要红包才给办"
+ORGANS = [
+    {"code": "jiwei", "name": "县纪委监委", "level": "county", "aliases": ["纪检监察室"]},
+    {"code": "xuanchuan", "name": "县委宣传部", "level": "county"},
+]
+BY_LABEL = [
+    {"id": "items", "priority": 20, "matches": {"channel": ["portal"]}, "organisation": "housing"},
+    {"id": "integrity", "priority": 1, "matches": {"label": ["廉政"]}, "organisation": "jiwei"},
+    {"id": "opinion", "priority": 2, "matches": {"label": ["舆情"]}, "organisation": "xuanchuan"},
+]
+
+
+def with_organs(store: Store, ring: KeyRing, clock: ManualClock, *own: type, **more: Any) -> County:
+    county = County(store, ring, clock, plugins_with(own=(OpinionOrIntegrity, *own)))
+    county.configure(
+        {**COUNTY, "organisations": [*COUNTY["organisations"], *ORGANS], "routing": BY_LABEL, **more}
+    )
+    return county
+
+
+def issued_by(county: County, rule: str) -> None:
+    (one,) = [signal for signal in county.signals(rule=rule) if signal.state == "open"]
+    triage.decide(county.deps, one.signal_id, "issue", "王科长", "属未诉预期")
+    county.dispatch()
+
+
+@pytest.mark.parametrize(
+    ("text", "organisation", "routed_by"),
+    [(BRIBE, "jiwei", "protected"), ("再不办我就发抖音曝光，已经联系记者", "xuanchuan", "table opinion")],
+)
+def test_what_is_about_integrity_goes_to_the_discipline_organ_and_what_is_in_public_to_the_publicity_department(
+    store: Store, ring: KeyRing, clock: ManualClock, text: str, organisation: str, routed_by: str
+) -> None:
+    county = with_organs(store, ring, clock)
+    county.judged(county.demand(text=text, target_org="县自然资源局"))
+    issued_by(county, "W09")
+    assert (order(county).organisation, order(county).routed_by) == (organisation, routed_by)
+    assert {row.organisation for row in county.messages()} == {organisation}
+    if routed_by == "protected":
+        assert "红包" not in bytes(county.messages()[0].body).decode() + county.value(
+            "SELECT matter_text FROM ledger"
+        )
+
+
+@pytest.mark.parametrize("target", ["县纪委监委", "纪检监察室"])
+def test_what_speaks_of_the_discipline_organ_itself_stays_in_the_handling_office(
+    store: Store, ring: KeyRing, clock: ManualClock, target: str
+) -> None:
+    county = with_organs(store, ring, clock)
+    county.judged(county.demand(text=BRIBE, target_org=target))
+    issued_by(county, "W09")
+    assert (order(county).organisation, order(county).routed_by) == ("office", "protected")
+
+
+def test_a_person_who_hands_in_what_speaks_of_bribes_hands_it_to_the_discipline_organ(
+    store: Store, ring: KeyRing, clock: ManualClock
+) -> None:
+    county = with_organs(store, ring, clock)
+    county.judged(county.demand(text=BRIBE, target_org="县自然资源局"))
+    made = dispatch.order_for_demand(
+        county.deps, county.value("SELECT demand_id FROM demand"), "housing", "王科长"
+    )
+    assert (made.organisation, made.routed_by) == ("jiwei", "protected")
+
+
+def test_one_that_speaks_of_bribes_among_others_and_a_report_without_such_words_stay_in_the_handling_office(
+    store: Store, ring: KeyRing, clock: ManualClock
+) -> None:
+    county = with_organs(store, ring, clock, RepeatedReporter)
+    county.judged(
+        *(county.demand(phone=PHONE, days=day) for day in (1, 2)), county.demand(phone=PHONE, text=BRIBE)
+    )
+    issued_by(county, "W01")
+    assert (order(county).organisation, order(county).routed_by) == ("office", "protected")
+    county.judged(county.demand(no="JB-2", demand_type=DemandType.REPORT, text="举报有人占道经营"))
+    one = county.value("SELECT demand_id FROM demand WHERE source_no = 'JB-2'")
+    assert dispatch.order_for_demand(county.deps, one, None, "王科长").organisation == "office"
+
+
 def test_a_report_that_is_assigned_already_is_cited_to_the_handling_office_alone(county: County) -> None:
     issued(
         county,
