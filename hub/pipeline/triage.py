@@ -13,7 +13,7 @@ from functools import partial
 from typing import Literal
 
 from hub.errors import Code, HubError, StateConflict, StoreError
-from hub.model.codes import NEEDS_PLAN, FourFirst, SignalState, Trait, TriageManner, WarningState
+from hub.model.codes import NEEDS_PLAN, FourFirst, Level, SignalState, Trait, TriageManner, WarningState
 from hub.model.holding import TRAIT_TITLES, Causes, SignalFacts, held, higher_card, same_card, traits_of
 from hub.model.ids import new_ulid
 from hub.model.report import Problem, Report
@@ -265,7 +265,7 @@ def _issue(
         warning_no=deps.numbers.take(WARNING_PREFIX, now, 1)[0],
         signal_id=lead.signal_id,
         rule_id=lead.rule_id,
-        level=lead.level,
+        level=_level(deps, found, said),
         state=WarningState.ISSUED,
         issued_at=now,
         issued_by=said.by,
@@ -319,7 +319,7 @@ def _join(
     if said.plan is None and triage.plan_of(connection, warning.warning_id) is None:
         _refuse_unplanned(new, traits - frozenset(warning.traits))
     triage.join(connection, warning.warning_id, new)
-    level = max(warning.level, *(one.level for one in joining))
+    level = max(warning.level, _level(deps, joining, said))
     warnings.enlarge(connection, warning.warning_id, level, traits, TriageManner.GROUPED)
     grown = warning.model_copy(update={"level": level, "manner": TriageManner.GROUPED})
     _mark(connection, new, grown, said, now)
@@ -363,6 +363,15 @@ def _add_to(
     )
     grown = warning.model_copy(update={"traits": tuple(sorted(traits))})
     write_all(deps, connection, now, [_line(said, "warning.amend", grown, found)])
+
+
+def _level(deps: PipelineDeps, found: Sequence[SignalView], said: _Said) -> Level:
+    """The level of a warning of these signals: a person who issues one whose rule waits for that has verified it."""
+    levels = [one.level for one in found]
+    if said.by != signals.SYSTEM:
+        rules = (deps.plugins.rules.get(one.rule_id) for one in found)
+        levels += [rule.cls.verified_level for rule in rules if rule is not None and rule.cls.verified_level]
+    return max(levels)
 
 
 def _mark(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from hub.model.calendar import WorkCalendar
-from hub.model.codes import Stage, Watch
+from hub.model.codes import Level, Stage, Watch
 from hub.model.demand import DemandFacts
 from hub.model.lexicon import LexiconSection
 from hub.model.warning import SignalDraft
@@ -247,6 +247,8 @@ class WarningRule(ABC):
         subject: What its keys are, as `History` understands it.
         observes: Kinds of things beside demands that it cares for (see `Seen`); each that is new or changed is shown to `observed_keys`.
         stage: Of a rule about cases: whether it looks before, during or after the handling (R36); None for the others.
+        verified_level: Level that a warning has at least when a person makes it of a signal of this rule, because that is to have verified it;
+            None: the signal's own.
         Params: Model of its parameters.
     """
 
@@ -256,6 +258,7 @@ class WarningRule(ABC):
     subject: ClassVar[str]
     observes: ClassVar[tuple[str, ...]] = ()
     stage: ClassVar[Stage | None] = None
+    verified_level: ClassVar[Level | None] = None
     Params: ClassVar[type[RuleParams]] = RuleParams
 
     def __init__(self, params: RuleParams | None = None) -> None:

@@ -30,7 +30,7 @@ from hub.model.codes import (
 from hub.model.inspection import Finding, Inspection
 from hub.model.observation import Observation
 from hub.model.rating import Rating
-from hub.pipeline import reevaluate
+from hub.pipeline import reevaluate, triage
 from hub.pipeline.reevaluate import Span
 from hub.seal import KeyRing
 from hub.store.engine import Store
@@ -237,6 +237,55 @@ def test_four_processes_that_judge_at_once_raise_each_signal_once(county: County
     stands = [(one.rule_id, one.key) for one in county.signals()]
     assert len(stands) == len(set(stands))
     assert county.evaluate().counts["signals_new"] == 0
+
+
+@pytest.mark.requirement("R39")
+def test_a_bad_rating_that_a_person_has_verified_is_a_yellow_card_with_its_order(
+    county: County, clock: ManualClock
+) -> None:
+    rated_at = local(2026, 11, 16, 9)
+    _set(clock, local(2026, 11, 16, 10))
+    county.observe(
+        Rating(
+            source_no="B1",
+            rated_at=rated_at,
+            level=RatingLevel.BAD,
+            organisation=BUREAU["name"],
+            item_code="I1",
+        )
+    )
+    whole_way(county)
+    assert county.value("SELECT count(*) FROM warning") == 0
+    one = county.signal(rule="W11")
+    assert one.level == Level.NOTICE
+    triage.decide(county.deps, one.signal_id, "issue", "王科长", "经回访核实")
+    county.dispatch()
+    assert county.rows(
+        "SELECT w.level, o.organisation FROM warning w JOIN orders o ON o.origin_id = w.warning_id"
+    ) == [(2, "housing")]
+    # Verified in time, it is told no other time when its working day is over.
+    _set(clock, local(2026, 11, 18, 10))
+    whole_way(county)
+    assert county.value("SELECT count(*) FROM orders") == county.value("SELECT count(*) FROM warning") == 1
+    assert county.value("SELECT count(*) FROM outbox") == 1
+
+
+@pytest.mark.requirement("R39")
+def test_a_bad_rating_that_nobody_verified_in_its_working_day_rises_and_one_found_untrue_does_not_come_back(
+    county: County, clock: ManualClock
+) -> None:
+    _set(clock, local(2026, 11, 16, 10))
+    county.observe(
+        *(Rating(source_no=no, rated_at=local(2026, 11, 16, 9), level=RatingLevel.BAD) for no in ("B1", "B2"))
+    )
+    whole_way(county)
+    untrue, other = county.signals(rule="W11")
+    triage.decide(county.deps, untrue.signal_id, "dismiss", "王科长", "恶意差评")
+    _set(clock, local(2026, 11, 18, 10))
+    whole_way(county)
+    stands = {one.signal_id: (one.state, one.level) for one in county.signals(rule="W11")}
+    assert stands[other.signal_id] == ("open", Level.SERIOUS)
+    assert stands[untrue.signal_id][0] == "dismissed"
 
 
 @pytest.mark.requirement("R46")

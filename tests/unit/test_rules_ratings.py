@@ -15,6 +15,7 @@ from hub.model.codes import (
     RatingLevel,
 )
 from hub.model.rating import Rating
+from hub.sdk.rules import MOMENT
 from tests.support.observed_history import judged, thing
 
 LATER = datetime(2026, 12, 24, 10, 0, tzinfo=COUNTY_ZONE)
@@ -43,7 +44,28 @@ def levels(rule: Any, now: datetime, *things: Any) -> list[Level]:
 def test_every_rating_of_one_or_two_is_an_event_by_itself(level, fires) -> None:
     drafts, _ = judged(BadRating(), LATER, [rated("R1", level), rated("R2", 5)])
     assert [one.key for one in drafts] == (["T-R1"] if fires else [])
-    assert all(one.level is Level.NOTICE and not one.auto_issue for one in drafts)
+    assert not any(one.auto_issue for one in drafts)
+
+
+@pytest.mark.requirement("R39")
+@pytest.mark.parametrize(
+    ("rated_at", "due"),
+    [
+        (at(11, 16), at(11, 17, 17, 30)),
+        (at(11, 20, 20), at(11, 23, 17, 30)),  # a Friday evening
+        (
+            datetime(2026, 2, 13, 10, tzinfo=COUNTY_ZONE),
+            datetime(2026, 2, 14, 17, 30, tzinfo=COUNTY_ZONE),
+        ),  # a Saturday that is worked
+    ],
+)
+def test_a_bad_rating_is_a_reminder_until_its_working_day_to_be_verified_is_over(rated_at, due) -> None:
+    told = rated("R1", 1, rated_at)
+    (one,), (again,) = judged(BadRating(), due, [told])
+    assert (one.level, again.at) == (Level.NOTICE, due + MOMENT)
+    assert f"{due:%Y-%m-%d %H:%M}前核实" in one.summary
+    (late,), rest = judged(BadRating(), again.at, [told])
+    assert (late.level, late.window_from, rest) == (Level.SERIOUS, rated_at, [])
 
 
 @pytest.mark.parametrize(

@@ -33,21 +33,35 @@ BEFORE_ACCEPTANCE = "RATED_BEFORE_ACCEPTANCE"
 """The flag by which a channel says that a rating is older than the acceptance that stands in the same record."""
 
 
+class BadRatingParams(RuleParams):
+    """Parameters of W11.
+
+    Attributes:
+        verify_working_days: Within which a bad rating is to be verified.
+    """
+
+    verify_working_days: int = Field(default=1, ge=1, le=60)
+
+
 class BadRating(ObservationRule):
     """差评: each rating of 1 or 2 is an event by itself; a county has too few of them for a rate.
 
-    A reminder until somebody has verified it. Where its text names a person, or speaks of somebody's conduct, it is no business
+    A reminder until somebody has verified it, which a person does by issuing or dismissing it: a verified one is a yellow card, and an order. So
+    is one that nobody has verified within its working day. Where its text names a person, or speaks of somebody's conduct, it is no business
     matter (非业务类) and says so.
 
-    Source: domain.md §4.2 W11, §10.13; R39.
+    Source: domain.md §4.2 W11, W12 (verified within one working day), §10.13; R39.
     """
 
     rule_id: ClassVar[str] = "W11"
     title: ClassVar[str] = "差评"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     subject: ClassVar[str] = "rating"
     observes: ClassVar[tuple[str, ...]] = ("rating",)
     stage: ClassVar[Stage | None] = Stage.AFTER
+    verified_level: ClassVar[Level | None] = Level.SERIOUS
+    Params: ClassVar[type[RuleParams]] = BadRatingParams
+    params: BadRatingParams
 
     def observed_keys(self, seen: Seen) -> Iterable[str]:
         return (seen.id,) if is_bad(seen.what) else ()
@@ -55,19 +69,37 @@ class BadRating(ObservationRule):
     def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft | Recheck]:
         found = history.seen("rating", "rating", {affected.key: EVER for affected in keys})
         for one in (one for ratings in found.values() for one in ratings):
-            rating: Rating = one.what
-            if is_bad(rating):
-                conduct = _about_a_person(rating.text)
-                yield draft(
-                    one,
-                    Level.NOTICE,
-                    rating.rated_at,
-                    metric="评价等级",
-                    value=float(rating.level),
-                    threshold=float(RatingLevel.BAD),
-                    summary=f"收到差评（{_WORDS[rating.level]}），请第一时间核实。{'内容涉及具体人员或工作作风，按非业务类办理。' if conduct else ''}",
-                    labels=("差评", *(("非业务类",) if conduct else ())),
-                )
+            if is_bad(one.what):
+                yield from self._judge(one, history)
+
+    def _judge(self, seen: Seen, history: History) -> Iterator[SignalDraft | Recheck]:
+        rating: Rating = seen.what
+        conduct = _about_a_person(rating.text)
+        since = usable(rating.rated_at)
+        due = (
+            working_days_due(since, self.params.verify_working_days, history.calendar, "")
+            if since is not None
+            else None
+        )
+        late = due is not None and history.now > due.at
+        by = f"应于{local_time(due.at)}前核实" if due is not None else "请第一时间核实"
+        yield draft(
+            seen,
+            Level.SERIOUS if late else Level.NOTICE,
+            rating.rated_at,
+            until=due.at if due is not None and late else None,
+            metric="评价等级",
+            value=float(rating.level),
+            threshold=float(RatingLevel.BAD),
+            summary=f"收到差评（{_WORDS[rating.level]}），{by}。{'内容涉及具体人员或工作作风，按非业务类办理。' if conduct else ''}",
+            labels=(
+                "差评",
+                *(("非业务类",) if conduct else ()),
+                *((PROVISIONAL,) if due is not None and due.provisional else ()),
+            ),
+        )
+        if due is not None:
+            yield from recheck(seen.id, history, just_after(due.at))
 
 
 class UnrectifiedParams(RuleParams):
