@@ -7,13 +7,20 @@ from typing import Any
 
 import pytest
 
-from hub.builtin.rules.ratings import BadRating, OddRatings, RatedTooSoon, UnrectifiedRating
+from hub.builtin.rules.ratings import (
+    BadRating,
+    BadRatingParams,
+    OddRatings,
+    RatedTooSoon,
+    UnrectifiedRating,
+)
 from hub.clock import COUNTY_ZONE
 from hub.model.case import Case
 from hub.model.codes import (
     Level,
     RatingLevel,
 )
+from hub.model.lexicon import LexiconSection
 from hub.model.rating import Rating
 from hub.sdk.rules import MOMENT
 from tests.support.observed_history import judged, thing
@@ -75,6 +82,13 @@ def test_a_bad_rating_is_a_reminder_until_its_working_day_to_be_verified_is_over
 def test_a_bad_rating_that_speaks_of_a_person_or_of_conduct_is_no_business_matter(words, conduct) -> None:
     (one,), _ = judged(BadRating(), LATER, [rated("R1", 1, text=words)])
     assert ("非业务类" in one.labels) is conduct
+
+
+def test_words_of_conduct_that_the_county_adds_or_takes_away_hold_for_ratings_too() -> None:
+    lexicon = LexiconSection(words={"conduct": ("磨洋工",)}, without=("态度恶劣",))
+    rule = BadRating(BadRatingParams(lexicon=lexicon))
+    drafts, _ = judged(rule, LATER, [rated("R1", 1, text="窗口磨洋工"), rated("R2", 1, text="态度恶劣")])
+    assert ["非业务类" in one.labels for one in drafts] == [True, False]
 
 
 # ---- W12

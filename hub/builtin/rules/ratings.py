@@ -24,16 +24,26 @@ from hub.model.calendar import working_days_due
 from hub.model.case import Case
 from hub.model.case_clock import usable
 from hub.model.codes import Level, RatingLevel, Stage
+from hub.model.lexicon import LexiconSection
 from hub.model.rating import Rating
 from hub.model.warning import SignalDraft
-from hub.sdk.rules import EVER, AffectedKey, History, ObservationRule, Recheck, RuleParams, Seen
+from hub.sdk.rules import (
+    EVER,
+    AffectedKey,
+    History,
+    LexiconParams,
+    ObservationRule,
+    Recheck,
+    RuleParams,
+    Seen,
+)
 
 _NAMED = re.compile(r"[一-鿿]\*")
 BEFORE_ACCEPTANCE = "RATED_BEFORE_ACCEPTANCE"
 """The flag by which a channel says that a rating is older than the acceptance that stands in the same record."""
 
 
-class BadRatingParams(RuleParams):
+class BadRatingParams(LexiconParams):
     """Parameters of W11.
 
     Attributes:
@@ -74,7 +84,7 @@ class BadRating(ObservationRule):
 
     def _judge(self, seen: Seen, history: History) -> Iterator[SignalDraft | Recheck]:
         rating: Rating = seen.what
-        conduct = _about_a_person(rating.text)
+        conduct = _about_a_person(rating.text, self.params.lexicon)
         since = usable(rating.rated_at)
         due = (
             working_days_due(since, self.params.verify_working_days, history.calendar, "")
@@ -344,14 +354,15 @@ def _of_cases(keys: Sequence[str], kind: str, history: History) -> dict[str, lis
     return {key: things for key, things in mine.items() if things}
 
 
-def _about_a_person(words: str | None) -> bool:
+def _about_a_person(words: str | None, county: LexiconSection) -> bool:
     if words is None:
         return False
     from hub.text.lexicon import Lexicon, WordClass
 
     # A name that stood there is masked by now.
     return _NAMED.search(words) is not None or any(
-        hit.word_class is WordClass.CONDUCT and not hit.negated for hit in Lexicon.load().hits(words)
+        hit.word_class is WordClass.CONDUCT and not hit.negated
+        for hit in Lexicon.of_county(county).hits(words)
     )
 
 
