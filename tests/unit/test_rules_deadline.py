@@ -84,6 +84,21 @@ def test_in_shandong_the_yellow_card_comes_a_working_day_before_the_limit_and_th
     assert card(now, SHANDONG) == shown
 
 
+@pytest.mark.parametrize("value", [1, 2])
+def test_in_shandong_a_short_limit_is_not_reminded_of_as_it_begins(value) -> None:
+    accepted = at(11, 16, 9)
+    assert card(at(11, 16, 9, 1), SHANDONG, accepted_at=accepted, promised=days(value)) is None
+    # What is left of it is told by the yellow card.
+    assert card(at(11, 15 + value, 17, 31), SHANDONG, accepted_at=accepted, promised=days(value)) == YELLOW
+
+
+def test_in_shandong_a_limit_of_hours_is_no_yellow_card_as_it_begins() -> None:
+    told = {"accepted_at": at(11, 16, 9), "promised": Term(value=4, unit=TermUnit.HOURS)}
+    assert card(at(11, 16, 9, 1), SHANDONG, **told) is None
+    assert card(at(11, 16, 12, 59), SHANDONG, **told) == YELLOW
+    assert card(at(11, 16, 13, 1), SHANDONG, **told) == RED
+
+
 def test_a_case_over_its_legal_limit_is_red_however_little_it_is_over_the_promised_one() -> None:
     assert card(at(11, 23, 17, 31), legal=days(5)) == RED
     assert card(at(11, 23, 17, 31), legal=days(6)) == YELLOW

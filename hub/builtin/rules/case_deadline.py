@@ -116,7 +116,7 @@ class CaseDeadline(CaseRule):
 
     rule_id: ClassVar[str] = "E01"
     title: ClassVar[str] = "办件时限"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     stage: ClassVar[Stage | None] = Stage.DURING
     Params: ClassVar[type[RuleParams]] = CaseDeadlineParams
     params: CaseDeadlineParams
@@ -139,21 +139,25 @@ class CaseDeadline(CaseRule):
     def cards(self, case: Case, clock: CaseClock, limit: Limit, calendar: WorkCalendar) -> Cards:
         """When this case's cards are shown."""
         profile = PROFILES[self.params.profile]
-        yellow = shifted(limit.at, profile.yellow, calendar)
+        began = start_of(case) or usable(case.applied_at)
+        usual = notice_at(
+            limit,
+            began,
+            calendar,
+            share=self.params.notice_share,
+            least=timedelta(hours=self.params.notice_least_hours),
+        )
+
+        def ahead(working_days: int) -> datetime:
+            # A card that warns before the limit is not shown as a short limit begins.
+            moment = shifted(limit.at, working_days, calendar)
+            return usual if working_days < 0 and began is not None and moment <= began else moment
+
+        yellow = ahead(profile.yellow)
         red = beyond(limit.at, profile.red, clock.pauses, calendar)
         if clock.legal is not None:
             red = max(min(red, clock.legal.at), yellow)
-        notice = (
-            notice_at(
-                limit,
-                start_of(case) or usable(case.applied_at),
-                calendar,
-                share=self.params.notice_share,
-                least=timedelta(hours=self.params.notice_least_hours),
-            )
-            if profile.notice is None
-            else shifted(limit.at, profile.notice, calendar)
-        )
+        notice = usual if profile.notice is None else ahead(profile.notice)
         return Cards(notice if notice < yellow else None, yellow, red)
 
     def card(self, clock: CaseClock, cards: Cards) -> tuple[Level, datetime] | None:
