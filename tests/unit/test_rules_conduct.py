@@ -154,6 +154,12 @@ TERM: dict[str, Any] = {"accepted_at": at(11, 2), "promised": Term(value=20, uni
         ((stop("1", at(11, 3)), stop("2", None, at(11, 4))), None),  # one suspension in two messages
         ((stop("1", at(11, 30), at(12, 1)),), ("期限最后一日挂起",)),
         ((stop("1", at(11, 27), at(11, 30)),), None),
+        # The first one's resumption came under a number of its own: the limit has moved to 7 December.
+        ((stop("1", at(11, 3)), stop("2", None, at(11, 10)), stop("3", at(11, 30), at(12, 1))), ("挂起2次",)),
+        (
+            (stop("1", at(11, 3)), stop("2", None, at(11, 10)), stop("3", at(12, 7), at(12, 8))),
+            ("挂起2次", "期限最后一日挂起"),
+        ),
         ((stop("1", at(11, 4), at(11, 3)),), None),  # cannot be: E16 tells it
         ((stop("1", at(11, 3), at(11, 11), "听证"),), None),  # its procedure may take longer
     ],
@@ -164,6 +170,12 @@ def test_a_suspension_is_odd_when_it_lasts_comes_again_or_begins_on_the_last_day
     params = SuspensionParams(allowed_working_days=5, allowed_by_procedure={"听证": 10})
     found = only(OddSuspension(params), finished_at=at(12, 20), suspensions=suspensions, **TERM)
     assert (found.labels if found is not None else None) == reasons
+
+
+def test_a_limit_of_hours_has_no_last_day_on_which_a_suspension_would_be_odd() -> None:
+    hours = {"accepted_at": at(11, 2, 9), "promised": Term(value=4, unit=TermUnit.HOURS)}
+    told = (stop("1", at(11, 2, 9, 30), at(11, 2, 11)),)
+    assert only(OddSuspension(), finished_at=at(11, 2, 14), suspensions=told, **hours) is None
 
 
 def test_an_open_suspension_is_judged_again_when_it_has_lasted_too_long() -> None:

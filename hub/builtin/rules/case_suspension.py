@@ -12,7 +12,7 @@ from hub.builtin.rules.observing import CaseParams, CaseRule, draft, recheck
 from hub.model.case import Case, Suspension
 from hub.model.case_clock import due_of, end_of, start_of, usable
 from hub.model.case_pauses import pauses_of
-from hub.model.codes import Level, Stage
+from hub.model.codes import Level, Stage, TermUnit
 from hub.model.office_time import LONGEST, at_time, local_day, shifted, working_days_in
 from hub.model.warning import SignalDraft
 from hub.sdk.rules import History, Recheck, RuleParams, Seen
@@ -40,7 +40,7 @@ class OddSuspension(CaseRule):
 
     rule_id: ClassVar[str] = "E10"
     title: ClassVar[str] = "挂起异常"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     stage: ClassVar[Stage | None] = Stage.DURING
     Params: ClassVar[type[RuleParams]] = SuspensionParams
     params: SuspensionParams
@@ -70,7 +70,7 @@ class OddSuspension(CaseRule):
                 later.append(at_time(local_day(over), datetime.min.time()))
         if len(begun) >= self.params.times:
             found.append(f"挂起{len(begun)}次")
-        if self._on_the_last_day(case, begun, history):
+        if self._on_the_last_day(case, told, history):
             found.append("期限最后一日挂起")
         if found:
             reasons = list(dict.fromkeys(found))
@@ -96,19 +96,22 @@ class OddSuspension(CaseRule):
             after = (end for end in resumed if one.began_at is not None and end >= one.began_at)
             yield one, one.ended_at or next(after, None) or case_ended
 
-    def _on_the_last_day(self, case: Case, begun: Sequence[Suspension], history: History) -> bool:
-        """Whether a suspension began on the day on which the limit, reckoned with the earlier ones, would have ended."""
+    def _on_the_last_day(self, case: Case, told: Sequence[Suspension], history: History) -> bool:
+        """Whether a suspension began on the day on which the limit, reckoned with the earlier ones, would have ended; a limit of hours has no such day."""
         started_at, term = start_of(case), case.promised or case.legal
-        if started_at is None or term is None or term.value == 0:
+        if started_at is None or term is None or term.value == 0 or term.unit in _OF_ONE_DAY:
             return False
-        for place, one in enumerate(begun):
+        for place, one in enumerate(told):
             if one.began_at is None or one.began_at < started_at:
                 continue
-            before = [two for two in begun[:place] if two.ended_at is not None]
-            due = due_of(started_at, term, pauses_of(before), history.calendar, history.now)
+            before = pauses_of(told[:place]).until(one.began_at)
+            due = due_of(started_at, term, before, history.calendar, history.now)
             if due is not None and local_day(due[0]) == local_day(one.began_at):
                 return True
         return False
+
+
+_OF_ONE_DAY = frozenset((TermUnit.MINUTES, TermUnit.HOURS))
 
 
 def _sound(one: Suspension) -> bool:
