@@ -1,6 +1,6 @@
 """County in a box: do the rules on demands find what was planted, how soon, and what do they say where nothing was?
 
-``python bench/judge.py [--seed 7] [--demands 120] [--days 365] [--hours 3] [--json]`` lets a year of a county happen on a virtual clock. What
+``python bench/judge.py [--seed 7] [--demands 120] [--days 365] [--hours 3] [--planted 1] [--list FILE]`` lets a year of a county happen on a virtual clock. What
 each channel would hand over reaches the hub with the channel's own gaps (no category but the hotline's, masked numbers, no field for
 heads), by collecting and normalizing, without HTTP. Every ``--hours`` of the county's time the hub evaluates. Then each rule's signals are
 held against what was planted: the generator draws how many, how often and how far apart from what such things are like, and
@@ -9,7 +9,8 @@ reads no rule's threshold.
 Found: a signal of one of the event's rules names one of its records (of a group: any W02). Delay: from the group's first record to the
 hub's first signal, so up to ``--hours`` of it are the beat's. False: a signal none of whose demands belongs to an event that the rule should
 see, and which is not one person's own coming again (W01: the county has people who do). At department level: signals of level 2 and
-more that would reach a department if triage let every one of them through; issued: those that the rules issue by themselves.
+more that would reach a department if triage let every one of them through; issued: those that the rules issue by themselves. ``--list``
+writes each signal with the words that it rests on, to be read (`judged_signals`).
 Exit status 0 only when 95 % of the planted groups are found, their median delay is at most 12 h, and at most 0.5 false warnings a day are issued.
 """
 
@@ -29,6 +30,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, ClassVar
 
+import judged_signals
 import psycopg
 from collect.postgres import Postgres
 from sqlalchemy import text
@@ -143,7 +145,10 @@ class Judged:
         with psycopg.connect(self.server.url("judge"), autocommit=True) as connection:
             connection.execute("ALTER DATABASE judge SET synchronous_commit = off")
         self.world = World(
-            asked.seed, asked.start, asked.days, Scale(asked.demands, 0.0, asked.demands / 120)
+            asked.seed,
+            asked.start,
+            asked.days,
+            Scale(asked.demands, 0.0, asked.demands / 120 * asked.planted),
         )
         self.clock = ManualClock(_midnight(asked.start))
         (home / "hub").mkdir()
@@ -164,6 +169,7 @@ class Judged:
         self.spent: Counter[str] = Counter()
         self.problems: list[str] = []
         self.demands = 0
+        self.truths: dict[str, dict[str, Any]] = {}
 
     def run(self) -> None:
         """All of it, beat by beat."""
@@ -209,6 +215,8 @@ class Judged:
             channel = type("Told", (Told,), {"name": name})(ChannelSettings(), ctx)
             self._channels[name] = channel
         self.demands += sum(one.changed_at == one.at for one in voices)
+        if self.asked.list is not None:
+            self.truths.update((f"{name} {one.number}", judged_signals.truth_of(one)) for one in voices)
         channel.records = [RawRecord(one.number, demand_of(one).model_dump_json().encode()) for one in voices]
         for report in collect.run(self.hub.collect_deps, Source(channel, name, "judge 1")):
             self.problems += [f"{one.where} {one.code}: {one.message}" for one in report.problems]
@@ -218,6 +226,15 @@ class Judged:
     def events(self) -> list[PlantedEvent]:
         """What was planted and is over by now."""
         return [one for one in self.world.planted.events if one.until <= self.clock.now()]
+
+    def list(self, path: Path) -> None:
+        """Writes each signal with the words that it rests on."""
+        planted: dict[str, set[str]] = defaultdict(set)
+        for event in self.world.planted.events:
+            for channel, number in event.numbers:
+                planted[f"{channel} {number}"].add(event.kind)
+        with self.hub.store.begin() as connection:
+            judged_signals.write(path, connection, RULES, self.truths, planted)
 
     def signals(self) -> list[Any]:
         """What the rules said: rule, level, when first, issued by itself, whose records, how many different people."""
@@ -356,6 +373,8 @@ def main() -> int:
             judged.run()
         lived = max(1, round((judged.clock.now() - _midnight(asked.start)) / timedelta(days=1)))
         figures = told(judged.events(), judged.signals(), lived)
+        if asked.list is not None:
+            judged.list(asked.list)
         figures = {
             "seed": asked.seed,
             "from": asked.start.isoformat(),
@@ -392,6 +411,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--hours", type=float, default=6.0, help="of the county's time between two evaluations"
     )
+    parser.add_argument("--planted", type=float, default=1.0, help="times the usual number of planted events")
+    parser.add_argument("--list", type=Path, help="a file for the signals and their words")
     parser.add_argument("--start", type=date.fromisoformat, default=date(2025, 11, 24))
     return parser.parse_args()
 
