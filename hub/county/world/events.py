@@ -178,11 +178,12 @@ class Events:
     def comes_back(self, rng: random.Random, serials: Serials, at: datetime) -> Planting:
         """反复出现: told, closed as done, and told again by somebody else."""
         place, subject = self._speaker.places.any(rng), town_subject(rng, 6)
+        trouble = rng.choice(subject.troubles)
         found: list[Happening] = []
         for moment in _spread(rng, at, rng.randrange(3, 5), days=45):
             voice = self._one(
-                rng, serials, "hotline", moment, place=place, subject=subject, kind="投诉", anonymous=False
-            )
+                rng, serials, "hotline", moment, place=place, subject=subject, trouble=trouble, kind="投诉", anonymous=False,
+            )  # fmt: skip
             closed = later(moment, days=rng.uniform(2, 6))
             found.append(voice)
             if closed < at:
@@ -212,11 +213,12 @@ class Events:
         self, rng: random.Random, serials: Serials, at: datetime, count: int, days: float
     ) -> list[Happening]:
         place, subject = self._speaker.places.any(rng, "estate", "village"), town_subject(rng, 6)
+        trouble = rng.choice(subject.troubles)
         neighbours = {self._speaker.people.anybody(rng).number: None for _ in range(count)}
         return [
             self._one(
                 rng, serials, rng.choice(("hotline", "hotline", "app", "portal")), moment, person=replace(self._speaker.people.person(number), home=place),
-                subject=subject, place=place, kind=rng.choice(("投诉", "求助")), anonymous=False,
+                subject=subject, trouble=trouble, place=place, kind=rng.choice(("投诉", "求助")), anonymous=False,
             )
             for number, moment in zip(neighbours, _spread(rng, at, len(neighbours), days=days), strict=True)
         ]  # fmt: skip

@@ -12,6 +12,7 @@ from hub.clock import COUNTY_ZONE
 from hub.county.world.people import People, Person
 from hub.county.world.places import Place, Places
 from hub.county.world.subjects import Subject, item_subject, town_subject
+from hub.county.world.troubles import Trouble
 from hub.county.world.voices import Kind, State, Voice, later
 from hub.county.world.words import say, signed
 
@@ -80,6 +81,7 @@ class Speaker:
         subject: Subject | None = None,
         place: Place | None = None,
         words: str | None = None,
+        trouble: Trouble | None = None,
         **fields: Any,
     ) -> Voice:
         """One voice.
@@ -90,6 +92,7 @@ class Speaker:
             subject: None: by the channel's mix and the month.
             place: None: often where the person lives.
             words: Instead of words from the grammar.
+            trouble: One of the subject's; None: any of them.
             fields: Of `Voice`; they go before what chance would give.
         """
         at = at.replace(microsecond=0)
@@ -98,7 +101,7 @@ class Speaker:
         person = person if person is not None else self.people.anybody(rng)
         subject = subject if subject is not None else _subject(rng, channel, local.month)
         place = place if place is not None else person.home if rng.random() < 0.6 else self.places.any(rng)
-        said = say(rng, subject, place, person, month=local.month)
+        said = say(rng, subject, place, person, month=local.month, trouble=trouble)
         dirt = frozenset(name for name, share in _DIRT[channel] if rng.random() < share)
         kinds = _KINDS[channel]
         kind = rng.choices([name for name, _ in kinds], [share for _, share in kinds])[0]
