@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hub.builtin.rules.again import ComesBack, ComesBackParams
 from hub.builtin.rules.intense import Intense, IntenseParams
@@ -137,11 +139,13 @@ def test_words_that_only_surround_a_matter_never_come_to_a_signal() -> None:
 
 
 # ---- W04
+MATTER: dict[str, Any] = {"matter_id": "m1", "matter_members": 3, "place_id": "p1"}
 
 
 def closed(at, *, days: float, **fields):
     """A demand that was closed ``days`` later, and the state that it left."""
-    one = told(at, status=DemandStatus.CLOSED, reporter_key="a", matter_id="m1", matter_members=3, **fields)
+    known = {"reporter_key": "a", "matter_id": "m1", "matter_members": 3, "place_id": "p1"}
+    one = told(at, status=DemandStatus.CLOSED, **{**known, **fields})
     return one, {one.demand_id: [("in_hand", at + days * DAY)]}
 
 
@@ -151,7 +155,7 @@ def test_a_matter_that_is_heard_of_within_ninety_days_after_it_was_closed_has_co
     after_days, signals
 ) -> None:
     first, former = closed(START, days=5)
-    then = told(START + (5 + after_days) * DAY, reporter_key="b", matter_id="m1", matter_members=2)
+    then = told(START + (5 + after_days) * DAY, reporter_key="b", **MATTER)
     drafts = judged(ComesBack(), first, then, former=former)
     assert [set(one.demand_ids) for one in drafts] == [{first.demand_id, then.demand_id}] * signals
 
@@ -160,7 +164,7 @@ def test_a_matter_that_is_heard_of_within_ninety_days_after_it_was_closed_has_co
 def test_closed_and_heard_of_twice_within_a_year_has_come_back_however_long_after() -> None:
     first, former = closed(START, days=5)
     second, more = closed(START + 150 * DAY, days=5)
-    third = told(START + 300 * DAY, matter_id="m1", matter_members=3)
+    third = told(START + 300 * DAY, **MATTER)
     assert judged(ComesBack(), first, second, former={**former, **more}) == []
     (draft,) = judged(ComesBack(), first, second, third, former={**former, **more})
     assert "2次以上办结后复发" in draft.summary
@@ -180,8 +184,108 @@ def test_a_demand_that_was_taken_up_again_twice_is_a_signal_by_itself(times, sig
 
 def test_who_asks_or_praises_again_tells_of_no_trouble_that_has_come_back() -> None:
     first, former = closed(START, days=5)
-    then = told(START + 9 * DAY, matter_id="m1", matter_members=2, demand_type=DemandType.CONSULTATION)
+    then = told(START + 9 * DAY, demand_type=DemandType.CONSULTATION, **MATTER)
     assert judged(ComesBack(), first, then, former=former) == []
+
+
+@pytest.mark.requirement("R30")
+@pytest.mark.parametrize(
+    ("then", "signals"),
+    [
+        ({"reporter_key": "b"}, 1),
+        ({"reporter_key": "b", "place_id": "p2"}, 0),
+        ({"reporter_key": "b", "place_id": None}, 0),  # the words alone do not say that they are neighbours
+        ({"reporter_key": "a", "place_id": None}, 1),
+        ({"reporter_key": "a", "place_id": "p2"}, 0),
+        ({"reporter_key": "b", "category": "供水服务"}, 1),
+        ({"reporter_key": "b", "category": "供电服务"}, 0),
+        ({"reporter_key": "a", "category": "供电服务"}, 1),  # who reads categories errs, the person does not
+        ({"reporter_key": "a", "item_name": "不动产转移登记"}, 1),
+        ({"reporter_key": "a", "item_name": "户口迁移"}, 0),
+    ],
+)
+def test_what_has_come_back_is_one_persons_or_one_places_trouble_and_about_nothing_else(
+    then, signals
+) -> None:
+    first, former = closed(START, days=5, category="供水服务", item_name="不动产转移登记")
+    again = told(START + 20 * DAY, **{**MATTER, **then})
+    assert len(judged(ComesBack(), first, again, former=former)) == signals
+
+
+@pytest.mark.requirement("R30")
+@pytest.mark.parametrize(
+    ("who", "waits_days", "signals"),
+    [("c", 3, 0), ("c", 14.9, 0), ("c", 15, 1), ("a", 3, 1), (None, 3, 0)],
+)
+def test_while_a_neighbour_waits_for_an_answer_one_more_is_no_return_and_the_one_who_was_told_that_it_is_done_is(
+    who, waits_days, signals
+) -> None:
+    first, former = closed(START, days=1)
+    then = START + 20 * DAY
+    waiting = told(then - waits_days * DAY, reporter_key="b", **MATTER)
+    drafts = judged(ComesBack(), first, waiting, told(then, reporter_key=who, **MATTER), former=former)
+    # The neighbour himself came after the closing, and is a return in any case.
+    returned = {len(one.demand_ids) for one in drafts}
+    assert returned == {2 + signals}
+
+
+def lived(drawn) -> tuple[list[Any], dict[str, Any]]:
+    """One matter's demands, some of them closed so many days later."""
+    demands, former = [], {}
+    for number, (day, who, place, days) in enumerate(drawn):
+        at = START + day * DAY
+        status = DemandStatus.PENDING if days is None else DemandStatus.CLOSED
+        one = told(at, no=f"L{number}", status=status, **{**MATTER, "reporter_key": who, "place_id": place})
+        demands.append(one)
+        if days is not None:
+            former[one.demand_id] = [("in_hand", at + days * DAY)]
+    return demands, former
+
+
+_LIFE = st.tuples(
+    st.integers(0, 400),
+    st.sampled_from(["a", "b", "c", None]),
+    st.sampled_from(["p1", "p1", "p2", None]),
+    st.sampled_from([None, 1, 5, 40]),
+)
+
+
+@pytest.mark.requirement("R30")
+@given(st.lists(_LIFE, max_size=12), st.randoms(use_true_random=False))
+def test_whatever_came_first_every_return_names_what_was_closed_before_it_of_one_person_or_place(
+    drawn, chance
+) -> None:
+    demands, former = lived(drawn)
+    drafts = judged(ComesBack(), *demands, former=former)
+    shuffled = chance.sample(demands, len(demands))
+    assert judged(ComesBack(), *shuffled, former=former) == drafts
+    # Judging what one of them touches says of the matter what judging all of them says.
+    for one in demands[:2]:
+        assert judged(ComesBack(), *demands, touched=[one], former=former) == drafts
+    by_id = {one.demand_id: one for one in demands}
+    for draft in drafts:
+        named = [by_id[demand_id] for demand_id in draft.demand_ids]
+        for last in named[-1:]:
+            assert any(
+                former[one.demand_id][0][1] <= last.submitted_at
+                and (
+                    one.reporter_key == last.reporter_key is not None
+                    or one.place_id == last.place_id is not None
+                )
+                for one in named
+                if one.demand_id in former
+            )
+
+
+@given(st.lists(_LIFE, max_size=10), st.lists(st.integers(0, 400), max_size=6, unique=True))
+def test_strangers_elsewhere_on_one_matter_change_nothing_of_what_has_come_back(drawn, days) -> None:
+    demands, former = lived(drawn)
+    strangers = [
+        told(START + day * DAY, no=f"S{day}", **{**MATTER, "reporter_key": f"s{day}", "place_id": f"s{day}"})
+        for day in days
+    ]
+    alone = judged(ComesBack(), *demands, former=former)
+    assert judged(ComesBack(), *demands, *strangers, former=former) == alone
 
 
 def test_a_year_of_cycles_is_not_shorter_than_a_return() -> None:

@@ -97,6 +97,42 @@ def test_another_place_or_another_trouble_is_another_group() -> None:
     assert judged(SuddenGroup(), *people) == []
 
 
+@pytest.mark.requirement("R28")
+@pytest.mark.parametrize("field", ["place_id", "item_name", "item_code"])
+@pytest.mark.parametrize(
+    ("named", "sudden", "lasting"),
+    [
+        ("xyz", 0, 0),
+        ("xx-", 1, 0),
+        ("xy-", 0, 0),
+        ("---", 1, 0),
+        ("xxyyz", 0, 0),
+        ("xxyy-", 1, 0),
+        ("xxx--y", 1, 1),
+    ],
+)
+def test_who_names_another_place_or_item_is_not_counted_with_the_others_however_alike_the_words(
+    field, named, sudden, lasting
+) -> None:
+    people = [
+        told(
+            START + at * HOUR,
+            reporter_key=f"r{at}",
+            matter_id="m1",
+            matter_members=9,
+            **{field: None if name == "-" else name},
+        )
+        for at, name in enumerate(named)
+    ]
+    found = judged(SuddenGroup(), *people)
+    assert len(found) == sudden
+    assert len(judged(LastingGroup(), *people)) == lasting
+    for draft in found:
+        assert draft.value == named.count("-") + max(
+            (named.count(name) for name in named if name != "-"), default=0
+        )
+
+
 def test_a_group_that_its_matter_tells_is_not_told_again_by_its_place() -> None:
     at_the_place = group("a", "b", "c", **CELL)
     assert [one.key for one in judged(SuddenGroup(), *at_the_place)] == ["matter:m1"]

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from hub.builtin.rules.groups import DEMAND, MATTER, shared_matter_key
+from hub.builtin.rules.groups import DEMAND, MATTER, one_trouble, shared_matter_key
 from hub.builtin.rules.windows import Span, people
 from hub.model.codes import DemandStatus, DemandType, Level
 from hub.model.demand import DemandFacts
@@ -28,12 +28,15 @@ class ComesBackParams(RuleParams):
         reopened_days: A demand on a matter within so many days after one was closed is a signal.
         cycles: So many times closed and then heard of again are one, however long after …
         cycle_days: … within so many days.
+        open_days: While somebody else's demand on the same trouble is in hand, it has not come back: it is not over. After so many
+            days that no longer counts, for some sources never tell an end.
         handled_again: A demand that was closed and taken up again (重办) so many times is a signal by itself.
     """
 
     reopened_days: int = Field(default=90, ge=1, le=366)
     cycles: int = Field(default=2, ge=2, le=20)
     cycle_days: int = Field(default=365, ge=30, le=730)
+    open_days: int = Field(default=15, ge=0, le=366)
     handled_again: int = Field(default=2, ge=1, le=20)
 
     @model_validator(mode="after")
@@ -63,18 +66,20 @@ class _Return:
 
 
 class ComesBack(WarningRule):
-    """反复出现: a matter that was closed as done and is heard of again.
+    """反复出现: a trouble that was closed as done and is heard of again, by the same person or from the same place.
 
     Two forms of a matter: heard of within ninety days after one of its demands was closed; closed and heard of again twice
     within a year. One of a demand by itself: taken up again twice after it was closed (重办). A demand was closed when the hub learned of it; one that came in closed, when it
-    was received. Consultations, suggestions and praise tell of no trouble that has come back.
+    was received. Consultations, suggestions and praise tell of no trouble that has come back. Of a matter's demands only those are held against each other that tell
+    of one trouble: the same person, or the same place and no other category, and no other service item. While neighbours still wait
+    for an answer about it, it is not over, and one more of them is no return.
 
     Source: domain.md §4.2 W04 (19 % of repeats at one address, half of them 假性整改); R30.
     """
 
     rule_id: ClassVar[str] = "W04"
     title: ClassVar[str] = "反复出现"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     subject: ClassVar[str] = "group"
     Params: ClassVar[type[RuleParams]] = ComesBackParams
     params: ComesBackParams
@@ -124,23 +129,38 @@ class ComesBack(WarningRule):
     def _returns(self, lives: Sequence[_Life]) -> Iterator[_Return]:
         reopened, year = timedelta(days=self.params.reopened_days), timedelta(days=self.params.cycle_days)
         cycles: list[tuple[_Life, _Life]] = []
-        ends = sorted((end, place) for place, life in enumerate(lives) for end in life.ended)
-        for place, life in enumerate(lives):
+        for life, others in _with_others(lives):
             said = life.demand.submitted_at
-            since = lives[place - 1].demand.submitted_at if place else None
-            before = [(end, other) for end, other in ends if end <= said and other != place]
-            if not before:
+            if self._is_in_hand(life, others):
+                # Who was told that it is done and comes back says so, whoever else still waits.
+                others = [one for one in others if _one_person(one, life)]
+            ended = [(end, place) for place, one in enumerate(others) for end in one.ended if end <= said]
+            if not ended:
                 continue
-            end, other = before[-1]
-            closed = lives[other]
+            end, place = max(ended)
+            closed = others[place]
             if said < end + reopened:
                 yield _Return((closed, life), _REOPENED)
             # Two that are heard of after one closing are one cycle.
-            if since is None or end > since:
+            if all(one.demand.submitted_at < end for one in others if _order(one) < _order(life)):
                 cycles.append((closed, life))
-            recent = [one for one in cycles if one[1].demand.submitted_at > said - year]
-            if cycles and cycles[-1][1] is life and len(recent) >= self.params.cycles:
-                yield _Return(tuple(one for pair in recent for one in pair), _CYCLES)
+                recent = [
+                    one
+                    for one in cycles
+                    if one[1].demand.submitted_at > said - year and one_trouble(one[1].demand, life.demand)
+                ]
+                if len(recent) >= self.params.cycles:
+                    yield _Return(tuple(one for pair in recent for one in pair), _CYCLES)
+
+    def _is_in_hand(self, life: _Life, others: Sequence[_Life]) -> bool:
+        """Whether somebody else waits for an answer about the same, when this is said."""
+        said = life.demand.submitted_at
+        since = said - timedelta(days=self.params.open_days)
+        return any(
+            since < one.demand.submitted_at < said and not any(end <= said for end in one.ended)
+            for one in others
+            if not _one_person(one, life)
+        )
 
     def _draft(self, key: str, returns: Sequence[_Return]) -> SignalDraft:
         lives = {life.demand.demand_id: life for one in returns for life in one.lives}
@@ -201,6 +221,31 @@ def _life(one: Outline, former: Sequence[FormerState]) -> _Life:
         again += was_ended and not is_ended
         was_ended, since = is_ended, until
     return _Life(one, tuple(ended), again)
+
+
+def _with_others(lives: Sequence[_Life]) -> Iterator[tuple[_Life, list[_Life]]]:
+    """Each with the others that tell of one trouble with it, in their order: only those of its place or person are looked at."""
+    alike: dict[tuple[str, str], list[int]] = {}
+    for place, life in enumerate(lives):
+        for token in _tokens(life.demand):
+            alike.setdefault(token, []).append(place)
+    for place, life in enumerate(lives):
+        near = sorted({other for token in _tokens(life.demand) for other in alike[token]} - {place})
+        yield life, [lives[other] for other in near if one_trouble(lives[other].demand, life.demand)]
+
+
+def _one_person(one: _Life, other: _Life) -> bool:
+    return one.demand.reporter_key is not None and one.demand.reporter_key == other.demand.reporter_key
+
+
+def _order(one: _Life) -> tuple[datetime, str]:
+    return one.demand.submitted_at, one.demand.demand_id
+
+
+def _tokens(one: Outline) -> list[tuple[str, str]]:
+    return [
+        (what, value) for what, value in (("at", one.place_id), ("by", one.reporter_key)) if value is not None
+    ]
 
 
 def _joined(returns: Sequence[_Return]) -> Iterator[list[_Return]]:

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from hub.builtin.rules.groups import (
     CELL,
     MATTER,
+    by_strand,
     by_subject,
     cell_key,
     matter_key,
@@ -110,9 +111,8 @@ class _Grouped(WarningRule):
             around = self._reach.around(mine)
             heads = history.heads(subject, around)
             mine = {known: mine[known] for known, many in heads.items() if many >= self._least(around[known])}
-            episodes = whole_episodes(
-                history, subject, mine, self._reach, self._judge(history), counts=_is_trouble
-            )
+            judge = by_strand(self._judge(history))
+            episodes = whole_episodes(history, subject, mine, self._reach, judge, counts=_is_trouble)
             found.update({names[known]: several for known, several in episodes.items()})
         return found
 
@@ -171,14 +171,15 @@ class SuddenGroupParams(RuleParams):
 class SuddenGroup(_Grouped):
     """多人同诉（突发）: three people with one trouble within a day; two for unpaid wages before 春节.
 
-    People are different reporters, or those that a caller speaks for; messages are not counted.
+    People are different reporters, or those that a caller speaks for; messages are not counted. Who names another place or another
+    service item than the others has another trouble, however alike the words, and is not counted with them.
 
     Source: domain.md §4.1 (three persons in 24 h at one place: 0.69 by chance a day, a real group seen after 8 h), §4.2 W02a; R28.
     """
 
     rule_id: ClassVar[str] = "W02a"
     title: ClassVar[str] = "多人同诉（突发）"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     Params: ClassVar[type[RuleParams]] = SuddenGroupParams
     params: SuddenGroupParams
 
@@ -305,7 +306,8 @@ class LastingGroupParams(RuleParams):
 class LastingGroup(_Grouped):
     """多人同诉（持续）: five people with one trouble within a week and more than its usual, or five unanswered within a month.
 
-    The usual is what the eight weeks before the window held, person by person: a place that always has five is no news.
+    The usual is what the eight weeks before the window held, person by person: a place that always has five is no news. Who names
+    another place or another service item than the others is not counted with them.
 
     Source: domain.md §4.1 (five in seven days and mean + 3 sd at one place: 0.31 by chance a day, a real group seen after 17 h), §4.2
     W02b; R28.
@@ -313,7 +315,7 @@ class LastingGroup(_Grouped):
 
     rule_id: ClassVar[str] = "W02b"
     title: ClassVar[str] = "多人同诉（持续）"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     Params: ClassVar[type[RuleParams]] = LastingGroupParams
     params: LastingGroupParams
 
