@@ -32,13 +32,12 @@ _DEMANDS = text(
 
 
 def truth_of(one: Voice) -> dict[str, Any]:
-    """Where it was, what was wrong and who said it, as the county knows; ``thing`` is None where no title says it."""
-    things = [trouble.thing for trouble in one.subject.troubles if trouble.thing in one.title]
+    """Where it was, what was wrong and who said it, as the county knows; ``thing`` is None where its words are fixed ones."""
     return {
         "place": one.place.code,
         "where": one.place.town + one.place.name,
         "about": one.subject.name,
-        "thing": things[0] if things else None,
+        "thing": one.thing or None,
         "who": one.person.number,
     }
 

@@ -155,6 +155,19 @@ def test_three_seats_have_nearly_half_and_some_places_are_loud():
     assert all(len(place.code) == 12 and place.code.startswith("411521") for place in places.all)
 
 
+def test_one_demand_of_six_is_about_what_was_told_at_its_place_within_forty_days():
+    """As elsewhere: 19 % of what a county's hotline hears comes from an address that it has heard of (domain.md §4.2, 象州)."""
+    world = World(11, START, 40, Scale(demands_a_day=120, cases_a_day=0, planted=0))
+    told = [
+        one for one in world.stream() if isinstance(one, Voice) and one.changed_at == one.at and one.thing
+    ]
+    at_places = Counter((one.place.code, one.thing) for one in told)
+    assert 0.10 < sum(count for count in at_places.values() if count > 1) / len(told) < 0.22
+    # No village is as loud as a town, and no title is everybody's.
+    assert Counter(one.place for one in told).most_common(1)[0][1] / 40 < 4
+    assert Counter(one.title for one in told).most_common(1)[0][1] / len(told) < 0.02
+
+
 def test_words_hang_on_hundreds_of_skeletons_and_hardly_any_two_are_alike():
     speaker, rng = Speaker(5), random.Random(1)
     said = [

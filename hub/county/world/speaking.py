@@ -119,6 +119,7 @@ class Speaker:
             kind,
             said.title if words is None else words[:24],
             text,
+            thing=said.thing if words is None else "",
             dirt=dirt,
             secret=rng.random() < 0.3,
             anonymous=channel == "hotline" and rng.random() < 0.04,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
 
-from hub.county.world.troubles import ITEM_TROUBLES, TROUBLES, Trouble
+from hub.county.world.troubles import ITEM_TROUBLES, TROUBLES, TROUBLES_OF_ITEMS, Trouble
 
 EVEN = (1.0,) * 12
 # Shares of the months, January first.
@@ -151,7 +151,14 @@ TOWN_SUBJECTS: tuple[Subject, ...] = tuple(
     if name in TROUBLES
 )
 ITEM_SUBJECTS: tuple[Subject, ...] = tuple(
-    Subject("政务服务", "党务政务", DEPARTMENTS[one.department], float(one.weight), one, ITEM_TROUBLES)
+    Subject(
+        "政务服务",
+        "党务政务",
+        DEPARTMENTS[one.department],
+        float(one.weight),
+        one,
+        ITEM_TROUBLES + TROUBLES_OF_ITEMS[one.name],
+    )
     for one in ITEMS
 )
 REAL_ESTATE = ITEM_SUBJECTS[0]

@@ -28,6 +28,7 @@ class Voice:
         dirt: What is untidy about it and must not matter: ``html``, ``masked``, ``signed``, ``spaces``, ``float``, ``serial``,
             ``caller_only`` (a hotline noted no number to call back).
         urgent: 1 to 3.
+        thing: What is wrong, by the first name of the trouble; empty where the words are not made of one.
         heads: How many people the voice says that it speaks for.
         chases: Presses for an open order, whose number is ``previous``.
         returns: For the presubmission windows: how often the material was sent back.
@@ -43,6 +44,7 @@ class Voice:
     kind: Kind
     title: str
     words: str
+    thing: str = ""
     state: State = "received"
     enterprise: Enterprise | None = None
     anonymous: bool = False

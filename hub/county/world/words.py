@@ -55,6 +55,18 @@ _TITLES = (
     "{thing}怎么办",
     "{thing}，请处理",
     "{town}{thing}问题",
+    "{place}，{thing}",
+    "{town}{place}{thing}",
+    "关于{place}{thing}的反映",
+)
+_ITEM_TITLES = (
+    "{item}{thing}",
+    "{item}，{thing}",
+    "办{item}{thing}",
+    "关于{item}的问题",
+    "咨询{item}",
+    "{thing}",
+    "{item}",
 )
 # Slips of the pen and of the keyboard; the words stay to be understood.
 _SLIPS = (
@@ -75,10 +87,11 @@ _SEASONS = "冬冬春春春夏夏夏秋秋秋冬"
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Words, and the skeleton that they hang on (for the tests of variety)."""
+    """Words, and the skeleton that they hang on (for the tests of variety); ``thing`` is what is wrong, by its first name."""
 
     title: str
     words: str
+    thing: str
     skeleton: tuple[object, ...]
 
 
@@ -110,19 +123,20 @@ def say(
         clauses = [*clauses, *([feeling] if feeling else []), want]
     joints = [rng.choice(_JOINTS) for _ in clauses[1:]]
     body = clauses[0] + "".join(joint + clause for joint, clause in zip(joints, clauses[1:], strict=True))
-    title = rng.choice(_TITLES)
+    title = rng.choice(_TITLES if subject.item is None else _ITEM_TITLES)
     filled = {
         "place": place.name if rng.random() < 0.6 else place.town + place.name,
         "town": place.town,
         "n": _number(rng),
         "item": subject.name,
         "season": _SEASONS[month - 1],
-        "thing": trouble.thing,
+        "thing": rng.choice((trouble.thing, *trouble.names)),
     }
     words = _fill(f"{opening}{body}。{thanks}", filled)
     return Said(
         _fill(title, filled),
         _slip(rng, words),
+        trouble.thing,
         (opening, since, trouble.thing, len(shows), order, feeling, thanks, title, tuple(joints)),
     )
 
