@@ -38,6 +38,9 @@ STILL_ALIKE = 0.7
 """A changed text with this cosine to the one that was grouped is still about the same."""
 SAME_RECORD = "same_record"
 KEPT = "kept"
+_AT, _AT_WEIGHT = "@", 0.4
+"""Before a place's id where demands are looked up by it, and what it weighs there: as much as a text's heaviest word. Who tells of one trouble in
+words that many places share is found by his place; the decision does not see it."""
 _PROTECTED = "!"  # before the features of what is protected: it is found by its like alone
 
 
@@ -152,6 +155,7 @@ class _Part:
         self.lists: dict[Key, bytes] = {}
         self.written: set[Key] = set()
         self.members: dict[int, Member] = {}
+        self.where: dict[str, set[Place]] = {}  # matter -> where its members are
         self.puts: list[Put] = []
         self.begun: list[tuple[str, str, bool]] = []
         self.grown: Counter[str] = Counter()
@@ -196,7 +200,10 @@ class _Part:
             place = Place(one.place_id, one.region_code)
             stays = one.matter_id is not None and self._stays(one, vector, place, protected=protected)
             mark = _PROTECTED if protected else ""
-            keys = tuple((mark + feature, weight) for feature, weight in vector.heaviest(self.limits.words))
+            features_of = vector.heaviest(self.limits.words)
+            if place.place_id is not None:
+                features_of += ((_AT + place.place_id, _AT_WEIGHT),)
+            keys = tuple((mark + feature, weight) for feature, weight in features_of)
             day = matter_index.day_of(one.submitted_at)
             counted = features.keys() if one.matter_id is None and not protected else ()
             fresh.append(_Fresh(one, digest, protected, place, day, counted, vector, keys, stays))
@@ -243,6 +250,16 @@ class _Part:
             vector = known[row.seq] if row.vector is None else read[row.seq]
             self.members[row.seq] = Member(row.demand_id, row.matter_id, vector, row.place)
         self.whole.book.remember(read)
+        self.where = matters.places_of(
+            self.connection,
+            {
+                self.members[seq].matter_id
+                for one, found in zip(fresh, self.found, strict=True)
+                if one.place != Place()
+                for seq in found
+                if seq in self.members
+            },
+        )
 
     def _post(self, one: _Fresh, seq: int) -> None:
         most = self.limits.postings * ENTRY.size
@@ -264,6 +281,7 @@ class _Part:
             self.left.append(Change("regroup", why["outcome"], was, matter_id, [demand_id]))
         self.places[demand_id] = seq, matter_id, one.protected
         self.members[seq] = Member(demand_id, matter_id, one.vector, one.place)
+        self.where.setdefault(matter_id, set()).add(one.place)
         self.whole.vectors[seq] = one.vector
         put = Put(
             demand_id,
@@ -290,6 +308,7 @@ class _Part:
             for at, member in compared
             if member.demand_id != one.said.demand_id
             and (one.said.demand_id, member.matter_id) not in self.refused
+            and not self._is_elsewhere(one, member.matter_id)
         ]
         decision = decide(one.vector, one.place, [member for _, member in compared], self.limits)
         why = explained(decision, compared)
@@ -302,6 +321,13 @@ class _Part:
             assert decision.matter_id is not None
             self.suggested.append((one.said.demand_id, decision.matter_id, decision.score, seq))
         return matter_id, why
+
+    def _is_elsewhere(self, one: _Fresh, matter_id: str) -> bool:
+        """Whether a matter has a member at another place, be it among those that are compared or not."""
+        others: Iterable[Place] = self.where.get(matter_id, ())
+        if matter_id == one.said.matter_id and one.place != Place():
+            others = matters.places_in(self.connection, matter_id, but=one.said.demand_id)
+        return any(places_apart(one.place, other) for other in others)
 
     def _home_of_twin(self, one: _Fresh) -> tuple[str, str] | None:
         """The matter of the same record by another route, where it is in one of the same protection."""

@@ -272,6 +272,22 @@ def places_in(connection: Connection, matter_id: str, *, but: str) -> list[Place
     return [Place(row.place_id, row.region_code) for row in rows]
 
 
+def places_of(connection: Connection, matter_ids: Collection[str]) -> dict[str, set[Place]]:
+    """Where the members of these matters are; the nowhere of those that name no place is left out."""
+    if not matter_ids:
+        return {}
+    cursor = driver(connection).cursor()
+    cursor.execute(
+        "SELECT DISTINCT m.matter_id, t.place_id, t.region_code FROM matter_member m JOIN matter_text t ON t.seq = m.seq "
+        "WHERE m.matter_id = ANY(%s::text[]) AND (t.place_id IS NOT NULL OR t.region_code IS NOT NULL)",
+        (text_array(sorted(matter_ids)),),
+    )
+    found: dict[str, set[Place]] = {}
+    for matter_id, place_id, region_code in cursor:
+        found.setdefault(matter_id, set()).add(Place(place_id, region_code))
+    return found
+
+
 def is_alone(connection: Connection, matter_id: str) -> bool:
     """Whether a matter has one member or none."""
     return bool(
