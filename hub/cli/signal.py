@@ -52,7 +52,7 @@ def list_signals(
     from hub.cli import out
     from hub.model.holding import TRAIT_TITLES
     from hub.pipeline import silence
-    from hub.store import views
+    from hub.store import signals, views
 
     with door.hub() as hub:
         hub.renew_keys()
@@ -69,6 +69,7 @@ def list_signals(
                 only=holds if held else None,
                 limit=limit,
             )
+            within = signals.within(connection, [one["signal_id"] for one in found], list(deps.plugins.rules))
             if not held:
                 waiting = [one["signal_id"] for one in found if one["state"] == SignalState.OPEN]
                 holds = silence.holds(deps, connection, waiting)
@@ -83,11 +84,14 @@ def list_signals(
             )
             return
         for one in found:
-            _tell_signal(one, holds.get(one["signal_id"]))
+            _tell_signal(one, holds.get(one["signal_id"]), within.get(one["signal_id"]))
         _tell_what_waits(found, holds)
         out.newest(found, limit)
 
-    shown = [{**one, "held": _plain(holds.get(one["signal_id"]))} for one in found]
+    shown = [
+        {**one, "held": _plain(holds.get(one["signal_id"])), "within": within.get(one["signal_id"])}
+        for one in found
+    ]
     door.answer({"signals": shown}, tell)
 
 
@@ -97,7 +101,7 @@ def _plain(hold: Hold | None) -> dict[str, Any] | None:
     return {"cause": hold.cause.value, "by": hold.by, "reason": hold.reason, "until": hold.until}
 
 
-def _tell_signal(one: dict[str, Any], hold: Hold | None) -> None:
+def _tell_signal(one: dict[str, Any], hold: Hold | None, within: str | None) -> None:
     from hub.cli import out, words
 
     level = words.level(one["level"], subject=one["subject"], rule_id=one["rule_id"])
@@ -113,6 +117,8 @@ def _tell_signal(one: dict[str, Any], hold: Hold | None) -> None:
     )
     if one["traits"]:
         out.say(f"    traits 特征: {'、'.join(words.short(words.TRAITS, trait) for trait in one['traits'])}")
+    if within is not None:
+        out.say(f"    all of its demands are in {within}, too: decide on both on one line 归集")
     if hold is not None:
         until = f", until {out.moment(hold.until)}" if hold.until else ""
         out.say(f"    held: {words.word(words.HELD, hold.cause)} ({hold.reason}{until})")

@@ -98,6 +98,26 @@ def known_keys(
     return found
 
 
+def within(connection: Connection, signal_ids: Collection[str], rule_ids: Collection[str]) -> dict[str, str]:
+    """For each of these that is open, the signal of these rules that tells more of the same key: all of its demands and, where two name the same, the older one.
+
+    Of several the one with most demands; none of a lower level, and none that was dismissed or merged. It hides nothing.
+    """
+    rows = connection.execute(
+        text(
+            "SELECT s.signal_id, o.signal_id AS of FROM signal s CROSS JOIN LATERAL (SELECT o.signal_id "
+            "FROM unnest(CAST(:rules AS text[])) AS r (rule_id) CROSS JOIN LATERAL "
+            "(SELECT * FROM signal o WHERE o.rule_id = r.rule_id AND o.key = s.key OFFSET 0) o "
+            "WHERE o.signal_id <> s.signal_id AND o.subject = s.subject AND o.state IN ('open', 'warned') AND o.level >= s.level "
+            "AND s.demand_ids <@ o.demand_ids AND (NOT o.demand_ids <@ s.demand_ids OR o.signal_id < s.signal_id) "
+            "ORDER BY cardinality(o.demand_ids) DESC, o.signal_id LIMIT 1) o "
+            "WHERE s.signal_id = ANY(CAST(:ids AS text[])) AND s.state = 'open' AND s.demand_ids <> '{}'"
+        ),
+        {"ids": sorted(signal_ids), "rules": sorted(rule_ids)},
+    )
+    return {row.signal_id: row.of for row in rows}
+
+
 def labelled(
     connection: Connection, rule_ids: Collection[str], label: str, demand_ids: Collection[str]
 ) -> set[str]:

@@ -51,6 +51,23 @@ def warning(desk: Desk, number: str) -> dict[str, Any]:
     return desk.hub("warning", "show", number, "--json").document
 
 
+def test_a_signal_whose_demands_all_stand_in_another_of_the_same_group_says_in_which(desk):
+    desk.apply_config()
+    words = "锦绣花园停水三天，打供水热线一直占线，请尽快恢复供水"
+    for number in range(1, 6):
+        desk.portal.add(record(number, phone=f"1380000000{number}", words=words))
+    desk.hub("run", "once")
+    found = {one["rule_id"]: one for one in signals(desk)}
+    # Three people within a day, and five of them within a week: one group, told by two rules.
+    lesser, greater = found["W02a"], found["W02b"]
+    if lesser["demands"] == greater["demands"]:
+        lesser, greater = sorted((lesser, greater), key=lambda one: one["signal_id"], reverse=True)
+    assert (lesser["within"], greater["within"]) == (greater["signal_id"], None)
+    assert f"all of its demands are in {greater['signal_id']}" in desk.hub("signal", "list").out
+    desk.hub("signal", "triage", greater["signal_id"], "--dismiss", *BY)
+    assert [one["within"] for one in signals(desk, "--state", "open")] == [None]
+
+
 def test_several_signals_on_one_line_are_one_warning(desk, waiting):
     answer = desk.hub("signal", "triage", *waiting, "--issue", *BY)
     assert answer.code == 0, answer.err
