@@ -22,8 +22,9 @@ from hub.store.engine import Connection
 from hub.store.matter_index import ENTRY, QUARTER_DAYS, WEIGHT_UNIT, Key, State
 from hub.store.matters import Change, Put, Said
 from hub.text.matter import Member, Outcome, Thresholds, decide
+from hub.text.matter_packed import Likeness, Packed, likenesses
 from hub.text.matter_place import Place, places_apart
-from hub.text.matter_vector import Vector, WordCounts, WordModel, due_at, mentions, score, weigh
+from hub.text.matter_vector import Vector, WordCounts, WordModel, as_kept, due_at, mentions, score, weigh
 from hub.text.matter_words import read_words
 
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
 
 AT_ONCE = 500
 """Demands of one transaction, and somewhat more where a single work row holds more."""
-_PART = 200
-"""Demands whose candidates are in memory at once."""
-_REMEMBERED = 2_048
+_PART = 500
+"""Demands whose candidates are in memory at once: ten of 1.2 kB for each."""
+_REMEMBERED = 12_288
+"""Texts of 1.2 kB that are not asked for again."""
 STILL_ALIKE = 0.7
 """A changed text with this cosine to the one that was grouped is still about the same."""
 SAME_RECORD = "same_record"
@@ -44,19 +46,27 @@ words that many places share is found by his place; the decision does not see it
 _PROTECTED = "!"  # before the features of what is protected: it is found by its like alone
 
 
+class Text(NamedTuple):
+    """A frozen text as others are compared with it; which matter its demand is in is asked anew each time."""
+
+    demand_id: str
+    vector: Packed
+    place: Place
+
+
 @dataclass(slots=True)
 class MatterBook:
-    """What this process remembers between passes: the word model in use, and vectors, which are frozen under their number."""
+    """What this process remembers between passes: the word model in use, and texts, which are frozen under their number."""
 
     thresholds: Thresholds = field(default_factory=Thresholds)
     model: WordModel = field(default_factory=lambda: WordModel(matter_index.NO_MODEL))
-    vectors: OrderedDict[int, Vector] = field(default_factory=OrderedDict)
+    texts: OrderedDict[int, Text] = field(default_factory=OrderedDict)
 
-    def remember(self, vectors: Mapping[int, Vector]) -> None:
-        """Keeps these vectors, of committed texts, and lets those go that were kept longest."""
-        self.vectors.update(vectors)
-        while len(self.vectors) > _REMEMBERED:
-            self.vectors.popitem(last=False)
+    def remember(self, texts: Mapping[int, Text]) -> None:
+        """Keeps these texts, which are committed, and lets those go that were kept longest."""
+        self.texts.update(texts)
+        while len(self.texts) > _REMEMBERED:
+            self.texts.popitem(last=False)
 
 
 def prepare(deps: PipelineDeps) -> int:
@@ -72,7 +82,7 @@ def prepare(deps: PipelineDeps) -> int:
             one = _Pass(deps, connection)
             grouped += one.run([demand_id for _, demand_ids in jobs for demand_id in demand_ids])
             work.mark_grouped(connection, [work_id for work_id, _ in jobs])
-        deps.matters.remember(one.vectors)
+        deps.matters.remember(one.texts)
         rows += len(jobs)
     return grouped
 
@@ -101,8 +111,8 @@ class _Pass:
         if self.book.model.version != self.state.model:
             self.book.model = matter_index.model(connection, self.state.model)
         self.model = self.book.model
-        self.loaded = deps.matters.vectors
-        self.vectors: dict[int, Vector] = {}  # of texts that are committed with this pass
+        self.remembered = deps.matters.texts
+        self.texts: dict[int, Text] = {}  # that are committed with this pass
 
     def run(self, demand_ids: Sequence[str]) -> int:
         said = matters.said(self.connection, demand_ids)
@@ -120,16 +130,16 @@ class _Pass:
         matter_index.keep_state(self.connection, self.state)
         return grouped
 
-    def vectors_of(self, seqs: Iterable[int]) -> tuple[dict[int, Vector], set[int]]:
-        """Those vectors that are in memory, and the numbers of the others."""
-        known: dict[int, Vector] = {}
-        unknown: set[int] = set()
+    def texts_of(self, seqs: Iterable[int]) -> tuple[dict[int, Text], list[int]]:
+        """Those frozen texts that are in memory, and the numbers of the others."""
+        known: dict[int, Text] = {}
+        unknown: list[int] = []
         for seq in seqs:
-            vector = self.vectors.get(seq) or self.loaded.get(seq)
-            if vector is None:
-                unknown.add(seq)
+            text = self.texts.get(seq) or self.remembered.get(seq)
+            if text is None:
+                unknown.append(seq)
             else:
-                known[seq] = vector
+                known[seq] = text
         return known, unknown
 
     def _next_model(self) -> None:
@@ -171,7 +181,7 @@ class _Part:
                 self.connection, [one.said.demand_id for one in fresh if one.said.matter_id is not None]
             )
             for at, one in enumerate(fresh):
-                self._settle(one, self.seqs[at], self.found[at])
+                self._settle(one, self.seqs[at], self.alike[at])
             self._write(fresh)
         return len(fresh)
 
@@ -228,8 +238,7 @@ class _Part:
         others = matters.places_in(self.connection, one.matter_id, but=one.demand_id)
         if any(places_apart(place, other) for other in others):
             return False
-        (then,) = matter_index.frozen(self.connection, [one.seq], with_vector=[one.seq])
-        assert then.vector is not None
+        then = matter_index.kept(self.connection, one.seq)
         return score(vector, Vector.from_bytes(then.vector)).whole >= STILL_ALIKE
 
     def _look_up(self, fresh: Sequence[_Fresh]) -> None:
@@ -241,14 +250,20 @@ class _Part:
         for seq, one in zip(self.seqs, fresh, strict=True):
             self.found.append(matter_index.rank(self.lists, one.keys, one.day, self.limits.candidates))
             self._post(one, seq)
-        before = {seq for found in self.found for seq in found if seq < self.seqs.start}
-        known, unknown = self.whole.vectors_of(before)
-        read: dict[int, Vector] = {}
-        for row in matter_index.frozen(self.connection, sorted(before), with_vector=unknown):
+        self._read_candidates()
+        self.alike = self._compared(fresh)
+
+    def _read_candidates(self) -> None:
+        """Reads which matters the candidates are in, and those of them that are not in memory."""
+        before = sorted({seq for found in self.found for seq in found if seq < self.seqs.start})
+        texts, unknown = self.whole.texts_of(before)
+        read: dict[int, Text] = {}
+        known = {seq: one.demand_id for seq, one in texts.items()}
+        for row in matter_index.frozen(self.connection, known, unknown):
             if row.vector is not None:
-                read[row.seq] = Vector.from_bytes(row.vector)
-            vector = known[row.seq] if row.vector is None else read[row.seq]
-            self.members[row.seq] = Member(row.demand_id, row.matter_id, vector, row.place)
+                read[row.seq] = Text(row.demand_id, Packed(as_kept(row.vector)), row.place)
+            one = read[row.seq] if row.vector is not None else texts[row.seq]
+            self.members[row.seq] = Member(one.demand_id, row.matter_id, one.vector, one.place)
         self.whole.book.remember(read)
         self.where = matters.places_of(
             self.connection,
@@ -261,6 +276,18 @@ class _Part:
             },
         )
 
+    def _compared(self, fresh: Sequence[_Fresh]) -> list[dict[int, Likeness]]:
+        """How alike each demand is to each of its candidates, all of them at once."""
+        packed = {seq: one.vector.to_bytes() for seq, one in zip(self.seqs, fresh, strict=True)}
+        packed |= {seq: member.vector.to_bytes() for seq, member in self.members.items()}
+        at = {seq: place for place, seq in enumerate(packed)}
+        found = [[seq for seq in seqs if seq in at] for seqs in self.found]
+        pairs = [(place, [at[seq] for seq in seqs]) for place, seqs in enumerate(found)]
+        kept = list(packed.values())
+        return [
+            dict(zip(*both, strict=True)) for both in zip(found, likenesses(kept, kept, pairs), strict=True)
+        ]
+
     def _post(self, one: _Fresh, seq: int) -> None:
         most = self.limits.postings * ENTRY.size
         for feature, weight in one.keys:
@@ -269,20 +296,20 @@ class _Part:
             self.lists[key] = (self.lists.get(key, b"") + entry)[-most:]
             self.written.add(key)
 
-    def _settle(self, one: _Fresh, seq: int, found: Sequence[int]) -> None:
+    def _settle(self, one: _Fresh, seq: int, alike: Mapping[int, Likeness]) -> None:
         """Decides on one demand and notes what is to be written."""
         demand_id, was = one.said.demand_id, one.said.matter_id
         if one.stays:
             assert was is not None
             matter_id, why = was, {"outcome": KEPT, "matter": was}
         else:
-            matter_id, why = self._decided(one, seq, found)
+            matter_id, why = self._decided(one, seq, alike)
         if was is not None and was != matter_id:
             self.left.append(Change("regroup", why["outcome"], was, matter_id, [demand_id]))
         self.places[demand_id] = seq, matter_id, one.protected
-        self.members[seq] = Member(demand_id, matter_id, one.vector, one.place)
+        text = self.whole.texts[seq] = Text(demand_id, Packed(one.vector.to_bytes()), one.place)
+        self.members[seq] = Member(demand_id, matter_id, text.vector, one.place)
         self.where.setdefault(matter_id, set()).add(one.place)
-        self.whole.vectors[seq] = one.vector
         put = Put(
             demand_id,
             matter_id,
@@ -296,13 +323,13 @@ class _Part:
         )
         self.puts.append(put)
 
-    def _decided(self, one: _Fresh, seq: int, found: Sequence[int]) -> tuple[str, dict[str, Any]]:
+    def _decided(self, one: _Fresh, seq: int, alike: Mapping[int, Likeness]) -> tuple[str, dict[str, Any]]:
         home = self._home_of_twin(one)
         if home is not None:
             twin, matter_id = home
             self._joins(one, matter_id)
             return matter_id, {"outcome": SAME_RECORD, "matter": matter_id, "with": twin}
-        compared = [member for member in map(self._standing, found) if member is not None]
+        compared = [member for member in map(self._standing, alike) if member is not None]
         compared = [
             (at, member)
             for at, member in compared
@@ -310,7 +337,8 @@ class _Part:
             and (one.said.demand_id, member.matter_id) not in self.refused
             and not self._is_elsewhere(one, member.matter_id)
         ]
-        decision = decide(one.vector, one.place, [member for _, member in compared], self.limits)
+        members, likeness = [member for _, member in compared], [alike[at] for at, _ in compared]
+        decision = decide(one.vector, one.place, members, self.limits, likeness)
         why = explained(decision, compared)
         if decision.outcome is Outcome.JOIN:
             assert decision.matter_id is not None

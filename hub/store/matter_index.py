@@ -45,7 +45,7 @@ class State(NamedTuple):
 
 
 class Frozen(NamedTuple):
-    """A frozen text as it is compared; ``vector`` None where the caller has it already."""
+    """A frozen text as it is compared, with the matter of its demand as it is now; ``vector`` None where the caller has it already."""
 
     seq: int
     demand_id: str
@@ -202,23 +202,27 @@ def rank(lists: Mapping[Key, bytes], features: Sequence[tuple[str, float]], day:
     return best
 
 
-def frozen(connection: Connection, seqs: Collection[int], *, with_vector: Collection[int]) -> list[Frozen]:
+def frozen(connection: Connection, known: Mapping[int, str], unknown: Sequence[int]) -> list[Frozen]:
     """These frozen texts with the matter of their demand as it is now; one that a later text replaced is absent.
 
     Args:
         connection: Any.
-        seqs: Which.
-        with_vector: Of which the vector is wanted.
+        known: Number and demand of texts whose vector and place the caller has.
+        unknown: Numbers of others.
     """
-    if not seqs:
+    if not known and not unknown:
         return []
     cursor = driver(connection).cursor()
+    # OFFSET 0 keeps the planner at one look into the index a text.
     cursor.execute(
-        "SELECT t.seq, t.demand_id, m.matter_id, t.place_id, t.region_code, t.vector FROM unnest(%s::bigint[], %s::text[]::bool[]) "
-        "AS k (seq, whole) CROSS JOIN LATERAL (SELECT seq, demand_id, place_id, region_code, CASE WHEN k.whole THEN vector END "
-        "AS vector FROM matter_text WHERE matter_text.seq = k.seq OFFSET 0) t CROSS JOIN LATERAL "
-        "(SELECT matter_id, seq FROM matter_member WHERE demand_id = t.demand_id OFFSET 0) m WHERE m.seq = t.seq",
-        (int_array(seqs), text_array(["t" if seq in with_vector else "f" for seq in seqs])),
+        "SELECT k.seq, k.demand_id, m.matter_id, NULL, NULL, NULL FROM unnest(%s::bigint[], %s::text[]) AS k (seq, demand_id) "
+        'CROSS JOIN LATERAL (SELECT matter_id, seq FROM matter_member WHERE demand_id = k.demand_id COLLATE "C" OFFSET 0) m '
+        "WHERE m.seq = k.seq UNION ALL "
+        "SELECT t.seq, t.demand_id, m.matter_id, t.place_id, t.region_code, t.vector FROM unnest(%s::bigint[]) AS k (seq) "
+        "CROSS JOIN LATERAL (SELECT seq, demand_id, place_id, region_code, vector FROM matter_text WHERE matter_text.seq = k.seq "
+        "OFFSET 0) t CROSS JOIN LATERAL (SELECT matter_id, seq FROM matter_member WHERE demand_id = t.demand_id OFFSET 0) m "
+        "WHERE m.seq = t.seq",
+        (int_array(known), text_array(list(known.values())), int_array(unknown)),
         binary=True,
     )
     return [Frozen(row[0], row[1], row[2], Place(row[3], row[4]), row[5]) for row in cursor.fetchall()]

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from hub.text.matter_packed import NAME, NOT_ALIKE, Likeness, Packed, likenesses
 from hub.text.matter_place import Nearness, Place, near, one_name, one_place, places_apart
-from hub.text.matter_vector import NAME, NOT_ALIKE, Likeness, Vector, figures, shared
+from hub.text.matter_vector import Vector, shared
 
 _CROWD = 4
 _WHOLE_ENOUGH = 0.5
@@ -43,7 +44,7 @@ class Member(NamedTuple):
 
     demand_id: str
     matter_id: str
-    vector: Vector
+    vector: Vector | Packed
     place: Place = Place()
 
 
@@ -142,17 +143,34 @@ def find(vector: Vector, postings: Postings, thresholds: Thresholds) -> Sequence
     return postings.candidates(heaviest, each=thresholds.postings, most=thresholds.candidates)
 
 
-def decide(vector: Vector, place: Place, candidates: Iterable[Member], thresholds: Thresholds) -> Decision:
+def decide(
+    vector: Vector,
+    place: Place,
+    candidates: Iterable[Member],
+    thresholds: Thresholds,
+    alike: Sequence[Likeness] | None = None,
+) -> Decision:
     """What is to be done with a demand, given what is stored.
 
     The order of the candidates makes no difference. A matter with a member at another place is never joined.
+
+    Args:
+        vector: Of the demand.
+        place: Of the demand.
+        candidates: What it is compared with.
+        thresholds: That hold.
+        alike: How alike it is to each of them, where `likenesses` has been asked for many demands at once.
     """
-    by_matter: dict[str, list[tuple[Near, Vector]]] = defaultdict(list)
+    members = list(candidates)
+    if alike is None:
+        kept = [member.vector.to_bytes() for member in members]
+        (alike,) = likenesses([vector.to_bytes()], kept, [(0, range(len(kept)))])
+    by_matter: dict[str, list[tuple[Near, Vector | Packed]]] = defaultdict(list)
     elsewhere: set[str] = set()
-    for member in candidates:
+    for member, likeness in zip(members, alike, strict=True):
         if places_apart(place, member.place):
             elsewhere.add(member.matter_id)
-        elif (likeness := figures(vector, member.vector)) is not NOT_ALIKE:
+        elif likeness is not NOT_ALIKE:
             resolved, named = one_place(place, member.place), one_name(vector, member.vector)
             nearness = Nearness.SAME if resolved else near(vector, member.vector, likeness, named=named)
             if nearness is not Nearness.DIFFERENT:
@@ -185,10 +203,10 @@ class _Judged(NamedTuple):
 
     joins: bool
     score: float
-    chosen: Sequence[tuple[Near, Vector]]
+    chosen: Sequence[tuple[Near, Vector | Packed]]
 
 
-def _judge(members: list[tuple[Near, Vector]], thresholds: Thresholds) -> _Judged | None:
+def _judge(members: list[tuple[Near, Vector | Packed]], thresholds: Thresholds) -> _Judged | None:
     members.sort(key=lambda one: (-one[0].strength, one[0].demand_id))
     chosen = members[: thresholds.nearest if len(members) >= _CROWD else 1]
     nearest = [near for near, _ in chosen]

@@ -31,13 +31,13 @@ class Language(NamedTuple):
     closings: tuple[re.Pattern[str], ...]
 
 
-Kind = tuple[bool, bool, bool, bool, tuple[str, ...], tuple[str, ...], str | None]
+SPOKEN, KNOWN, STOP, OPEN, LOOKED_AT = 1, 2, 4, 8, 16
+Kind = tuple[int, tuple[str, ...], tuple[str, ...], str | None]
 """What is known of a word without its text, in this order; a plain tuple, for tens of thousands are kept.
 
-- It has letters, digits or Chinese characters only.
-- The dictionary has it.
-- It says nothing of a matter.
-- No dictionary has it, or it is a single character: part of a name, perhaps.
+- Marks, added up: it has letters, digits or Chinese characters only (``SPOKEN``); the dictionary has it (``KNOWN``); it says nothing
+  of a matter (``STOP``); no dictionary has it, or it is a single character: part of a name, perhaps (``OPEN``); it is open or ends a
+  place's name (``LOOKED_AT``), as one word in four is.
 - The words that it adds to a text: itself, and shorter ones within it.
 - The pairs of characters that it adds to a text's names.
 - How a place's name ends with it; None when none does.
@@ -110,7 +110,7 @@ KINDS: Mapping[str, Kind] = _Kinds()
 def _kind_of(word: str) -> Kind:
     lists = language()
     if not _SPOKEN.match(word):
-        return False, False, False, False, (), (), None
+        return 0, (), (), None
     known, stopped, han = is_known(word), word in lists.stop, _HAN.match(word) is not None
     is_open = han and not stopped and (not known or len(word) == 1)
     says: tuple[str, ...] = ()
@@ -118,7 +118,9 @@ def _kind_of(word: str) -> Kind:
         says = (word.lower(), *_within(word, lists)) if known and len(word) > 2 else (word.lower(),)
     names = tuple([pair for pair in pairs(word) if may_name(pair)]) if is_open else ()
     ending = next((one for one in lists.endings.get(word[-1], ()) if word.endswith(one)), None)
-    return True, known, stopped, is_open, says, names, ending
+    looked_at = is_open or ending is not None
+    marks = SPOKEN | known * KNOWN | stopped * STOP | is_open * OPEN | looked_at * LOOKED_AT
+    return marks, says, names, ending
 
 
 def is_known(word: str) -> bool:

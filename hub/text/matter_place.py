@@ -8,7 +8,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from hub.text.matter_vector import Likeness, Vector
+from hub.text.matter_packed import Likeness, Packed
+from hub.text.matter_vector import Vector
 from hub.text.matter_words import akin, share_a_name
 
 
@@ -36,7 +37,7 @@ _NAMED = 0.5
 _HARDLY_NAMED = 0.25
 
 
-def near(one: Vector, other: Vector, likeness: Likeness, *, named: bool) -> Nearness:
+def near(one: Vector, other: Vector | Packed, likeness: Likeness, *, named: bool) -> Nearness:
     """Whether two texts are of one place, by the regions, lines and names in them.
 
     Args:
@@ -57,7 +58,7 @@ def near(one: Vector, other: Vector, likeness: Likeness, *, named: bool) -> Near
     return Nearness.UNKNOWN
 
 
-def one_name(one: Vector, other: Vector) -> bool:
+def one_name(one: Vector, other: Vector | Packed) -> bool:
     """Whether the title of one text and the other text, title or body, both have a name of a place."""
     return share_a_name(one.places[: one.title_places], other.places) or share_a_name(
         other.places[: other.title_places], one.places

@@ -11,15 +11,26 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from struct import error as StructError
+from typing import Any, Protocol
 
 import orjson
 
-from hub.errors import Code, HubError
 from hub.text.matter_language import language
-from hub.text.matter_words import LINES, Words, read_words
+from hub.text.matter_packed import (
+    FORM,
+    NAME,
+    NOT_ALIKE,
+    UNIT,
+    Likeness,
+    Packed,
+    likenesses,
+    packed,
+    unreadable,
+)
+from hub.text.matter_words import Words, read_words
 
 TITLE_WEIGHT = 3
 MOST_FEATURES = 64
@@ -29,17 +40,10 @@ _FIRST_MODEL = 200
 _PRIOR_COMMON = 10
 _COMMON_TEXTS = 60
 _COMMON_SHARE = 0.02
-NAME = "#"  # before a pair of characters, so that it is no word
 _FORM = 2
 _SAID = tuple(1 + math.log(max(1, times)) for times in range(64))
 _MOST_WEIGHTS = 20_000
-_UNIT = 100_000  # weights are kept to five digits
 _MOST_SHARED = 12
-_LEAST_WHOLE = 0.1  # pairs that somebody calls one matter begin at 0.16; below, nothing more is compared
-_NAMES_ENOUGH = (3, 6)
-_WORDS_ENOUGH = (3, 8)
-_OF_A_TEXT = 4
-_LINE_COUNTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ class WordModel:
             counts = {str(word): int(texts) for word, texts in read["counts"].items()}
             return cls(str(read["version"]), int(read["texts"]), counts)
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
-            raise _unreadable("word model") from exc
+            raise unreadable("word model") from exc
 
 
 def due_at(model: WordModel) -> int:
@@ -166,7 +170,7 @@ class Vector:
         places: Names before the endings of places, the title's first.
         title_places: How many of them are the title's.
         regions: Names of regions.
-        counted: How many features are of names by themselves, and how many are words; for speed alone.
+        kept: What `to_bytes` has told already; for speed alone.
     """
 
     model: str
@@ -176,150 +180,89 @@ class Vector:
     places: tuple[str, ...] = ()
     title_places: int = 0
     regions: tuple[str, ...] = ()
-    counted: tuple[int, int] = field(default=(-1, -1), compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.counted[0] < 0:
-            object.__setattr__(self, "counted", _counted(self.weights, frozenset()))
+    kept: bytes = field(default=b"", compare=False, repr=False)
 
     def heaviest(self, most: int) -> tuple[tuple[str, float], ...]:
         """The features that say most, with their weights."""
         return tuple(self.weights.items())[:most]
 
     def to_bytes(self) -> bytes:
-        """The vector as JSON, the same bytes for the same vector: what is read sixteen times for each text is kept short."""
-        at = {feature: place for place, feature in enumerate(self.weights)}
-        return orjson.dumps(
-            (
-                _FORM,
+        """The vector as it is kept, the same bytes for the same vector."""
+        if not self.kept:
+            kept = packed(
                 self.model,
-                "\n".join(self.weights),
-                [round(weight * _UNIT) for weight in self.weights.values()],
-                sorted(at[feature] for feature in self.title),
-                sorted(at[feature] for feature in self.place_words),
+                self.weights,
+                self.title,
+                self.place_words,
                 self.places,
                 self.title_places,
                 self.regions,
-                self.counted,
             )
-        )
+            object.__setattr__(self, "kept", kept)
+        return self.kept
 
     @classmethod
     def from_bytes(cls, kept: bytes) -> Vector:
-        """The vector that `to_bytes` wrote.
+        """The vector that `to_bytes` wrote, in this version or an earlier one.
 
         Raises:
-            HubError: It is no such JSON (code ``value_unstorable``).
+            HubError: It is no such vector (code ``value_unstorable``).
         """
         try:
-            form, model, names, weights, title, place_words, places, title_places, regions, counted = (
-                orjson.loads(kept)
-            )
-            if form != _FORM:
-                raise _unreadable("vector")
-            features = names.split("\n") if names else []
+            if kept[0] != FORM:
+                return cls(*_of_json(kept))
+            one = Packed(kept)
             return cls(
-                model,
-                dict(zip(features, [weight / _UNIT for weight in weights], strict=True)),
-                frozenset([features[at] for at in title]),
-                frozenset([features[at] for at in place_words]),
-                tuple(places),
-                title_places,
-                tuple(regions),
-                tuple(counted),
+                one.model, one.weights, one.title, one.place_words, one.places, one.title_places, one.regions
             )
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as exc:
-            raise _unreadable("vector") from exc
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, StructError) as exc:
+            raise unreadable("vector") from exc
 
 
-class Likeness(NamedTuple):
-    """How alike two texts are, each figure between 0 and 1.
-
-    Attributes:
-        names: How many features of names they share, of six, or of the shorter text's where it has fewer (four at least).
-        words: How many other words they share, of eight, or of the shorter text's where it has fewer (five at least).
-        about: How much of what one title speaks of, names apart, the other text speaks of too; the mean of both ways.
-        whole: Cosine over all features.
-        shared: The features that both have with what each adds to ``whole``, the most first; twelve at most.
-    """
-
-    names: float
-    words: float
-    about: float
-    whole: float
-    shared: tuple[tuple[str, float], ...]
-
-
-def score(one: Vector, other: Vector) -> Likeness:
-    """How alike two texts are; the order of the two makes no difference.
-
-    Texts with a cosine below 0.1 are not alike at all. Shared features are counted rather than weighed: a real name has many pairs of characters, and a chance agreement one
-    or two. The cosine alone puts "the same problem elsewhere" as high as a matter told twice in other words.
-    """
-    likeness = figures(one, other)
-    return likeness if likeness is NOT_ALIKE else likeness._replace(shared=shared(one, other))
-
-
-def figures(one: Vector, other: Vector) -> Likeness:
-    """As `score`, without telling which features are shared: sixteen are compared for one that is told."""
-    mine, kept = one.weights, other.weights
-    both = mine.keys() & kept.keys()
-    whole = min(1.0, math.fsum([mine[feature] * kept[feature] for feature in both]))
-    if whole < _LEAST_WHOLE:
-        return NOT_ALIKE
-    in_names = one.place_words | other.place_words
-    names, words = _counted(both, in_names)
-    one_names, one_words = _has(one, in_names)
-    other_names, other_words = _has(other, in_names)
-    return Likeness(
-        _share(names, min(one_names, other_names), *_NAMES_ENOUGH),
-        _share(words, min(one_words, other_words), *_WORDS_ENOUGH),
-        (_about(one, kept, in_names) + _about(other, mine, in_names)) / 2,
-        whole,
-        (),
+def _of_json(kept: bytes) -> tuple[Any, ...]:
+    """What a vector of form 2 holds: a list of JSON, in which title and names were places among the features."""
+    form, model, names, weights, title, place_words, places, title_places, regions, _ = orjson.loads(kept)
+    if form != _FORM:
+        raise ValueError(form)
+    features = names.split("\n") if names else []
+    return (
+        model,
+        dict(zip(features, [weight / UNIT for weight in weights], strict=True)),
+        frozenset([features[at] for at in title]),
+        frozenset([features[at] for at in place_words]),
+        tuple(places),
+        title_places,
+        tuple(regions),
     )
 
 
-def shared(one: Vector, other: Vector) -> tuple[tuple[str, float], ...]:
+def as_kept(kept: bytes) -> bytes:
+    """A kept vector of any form in the present one, in which vectors are compared."""
+    return kept if kept[:1] == _NOW else Vector.from_bytes(kept).to_bytes()
+
+
+_NOW = bytes((FORM,))
+
+
+class Weighed(Protocol):
+    """What a likeness is told by: `Vector`, or a `hub.text.matter_packed.Packed`."""
+
+    @property
+    def weights(self) -> Mapping[str, float]: ...
+
+
+def score(one: Vector, other: Vector) -> Likeness:
+    """How alike two texts are, as `likenesses`, and which features they share."""
+    ((likeness,),) = likenesses([one.to_bytes()], [other.to_bytes()], [(0, [0])])
+    return likeness if likeness is NOT_ALIKE else likeness._replace(shared=shared(one, other))
+
+
+def shared(one: Weighed, other: Weighed) -> tuple[tuple[str, float], ...]:
     """The features that both have, as `Likeness.shared` tells them."""
     mine, kept = one.weights, other.weights
     products = [(feature, mine[feature] * kept[feature]) for feature in mine.keys() & kept.keys()]
     products.sort(key=lambda both: (-both[1], both[0]))
     return tuple((feature, round(product, 5)) for feature, product in products[:_MOST_SHARED])
-
-
-def _counted(features: Iterable[str], in_names: frozenset[str]) -> tuple[int, int]:
-    """How many of the features are of names, and how many other words; the number of a line is a whole name."""
-    names = words = 0
-    for feature in features:
-        if feature[0] == NAME:
-            names += _LINE_COUNTS if feature[1].isdigit() and feature.endswith(LINES) else 1
-        elif feature in in_names:
-            names += 1
-        else:
-            words += 1
-    return names, words
-
-
-def _has(one: Vector, in_names: frozenset[str]) -> tuple[int, int]:
-    """As `_counted` over all features of a vector."""
-    named = len(in_names & one.weights.keys())
-    return one.counted[0] + named, one.counted[1] - named
-
-
-def _share(found: int, possible: int, least: int, most: int) -> float:
-    """What was found, of what would be enough: a quarter of what the shorter text has to share, within bounds."""
-    return min(1.0, found / max(least, min(possible / _OF_A_TEXT, most)))
-
-
-def _about(one: Vector, others: Mapping[str, float], in_names: frozenset[str]) -> float:
-    """How much of what a title speaks of, names apart, stands among the others."""
-    weights, said = one.weights, one.title - in_names
-    total = math.fsum([weights[feature] for feature in said])
-    return math.fsum([weights[feature] for feature in said & others.keys()]) / total if total else 0.0
-
-
-NOT_ALIKE = Likeness(0.0, 0.0, 0.0, 0.0, ())
 
 
 def vector(title: str, body: str, model: WordModel) -> Vector:
@@ -365,15 +308,7 @@ def _read(kept: bytes, what: str) -> dict[str, Any]:
     try:
         read = orjson.loads(kept)
     except ValueError as exc:
-        raise _unreadable(what) from exc
+        raise unreadable(what) from exc
     if not isinstance(read, dict) or read.get("form") != _FORM:
-        raise _unreadable(what)
+        raise unreadable(what)
     return read
-
-
-def _unreadable(what: str) -> HubError:
-    return HubError(
-        f"matter: a stored {what} cannot be read (expected the JSON of form {_FORM} that this version writes); "
-        "it was written by a newer version or changed by hand: make it anew from the text",
-        code=Code.VALUE_UNSTORABLE,
-    )
