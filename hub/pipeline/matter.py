@@ -250,10 +250,10 @@ class _Part:
         for seq, one in zip(self.seqs, fresh, strict=True):
             self.found.append(matter_index.rank(self.lists, one.keys, one.day, self.limits.candidates))
             self._post(one, seq)
-        self._read_candidates()
+        self._read_candidates(fresh)
         self.alike = self._compared(fresh)
 
-    def _read_candidates(self) -> None:
+    def _read_candidates(self, fresh: Sequence[_Fresh]) -> None:
         """Reads which matters the candidates are in, and those of them that are not in memory."""
         before = sorted({seq for found in self.found for seq in found if seq < self.seqs.start})
         texts, unknown = self.whole.texts_of(before)
