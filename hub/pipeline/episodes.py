@@ -76,18 +76,16 @@ def _rank(one: SignalView) -> tuple[int, bool, datetime, datetime, str]:
     return _RANK[one.state], one.triaged_by == SYSTEM, one.first_seen_at, one.window_from, one.signal_id
 
 
-def evidence(rule: WarningRule, draft: SignalDraft, *, historical: bool) -> dict[str, Any]:
-    """What a signal keeps of a draft, with the rule's version and all of its parameters (P6)."""
-    seen = draft.model_dump(mode="python", exclude={"key"})
+def evidence(
+    rule: WarningRule, params: Mapping[str, Any], draft: SignalDraft, *, historical: bool
+) -> dict[str, Any]:
+    """What a signal keeps of a draft, with the rule's version and all of its parameters, as they are written (P6)."""
+    seen = dict(draft)
+    del seen["key"]
     seen["level"] = int(draft.level)
     for name in ("demand_ids", "observed", "labels"):
         seen[name] = list(seen[name])
-    return {
-        **seen,
-        "rule_version": rule.version,
-        "params": rule.params.model_dump(mode="json"),
-        "historical": historical,
-    }
+    return {**seen, "rule_version": rule.version, "params": params, "historical": historical}
 
 
 def differences(one: SignalView, seen: Mapping[str, Any]) -> list[str]:

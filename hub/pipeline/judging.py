@@ -182,12 +182,14 @@ class Judge(ABC):
         too_old = self.now - timedelta(days=self.deps.settings.max_event_age_days)
         asked = [affected.key for affected in keys]
         standing = signals.standing(self.connection, rule.rule_id, asked)
+        params = rule.params.model_dump(mode="json")
         new, risen, changed, closed = [], [], 0, 0
-        for affected in keys:
+        # Of most keys nothing was said, and nothing is.
+        for affected in [one for one in keys if one.key in answer.drafts or one.key in standing]:
             mine = answer.drafts.get(affected.key, ())
             plan = episodes.plan(standing.get(affected.key, ()), mine, rule.scope(affected))
             seen = {
-                id(draft): episodes.evidence(rule, draft, historical=latest[id(draft)] < too_old)
+                id(draft): episodes.evidence(rule, params, draft, historical=latest[id(draft)] < too_old)
                 for draft in mine
             }
             for draft in plan.new:

@@ -154,5 +154,5 @@ def recompute(deps: PipelineDeps, signal_id: str) -> Recomputed:
     if not kept:
         return Recomputed(("condition",), None)
     draft = kept[0][1]
-    seen = episodes.evidence(rule, draft, historical=signal.historical)
+    seen = episodes.evidence(rule, rule.params.model_dump(mode="json"), draft, historical=signal.historical)
     return Recomputed(tuple(episodes.differences(signal, seen)), draft)

@@ -87,7 +87,7 @@ _RENEW = f"""
 UPDATE demand_outline o SET ({_COLUMNS}) = ROW (n.*) FROM ({_NOW}) n WHERE o.demand_id = n.demand_id AND o IS DISTINCT FROM n
 """
 _OF = f"""
-SELECT s.key, o.* FROM {{source}} CROSS JOIN LATERAL (
+SELECT o.*, s.key FROM {{source}} CROSS JOIN LATERAL (
     SELECT {_FIELDS} FROM demand_outline o
     WHERE o.{{column}} = s.key COLLATE "C" AND o.submitted_at >= s.since AND o.submitted_at < s.until AND o.counts OFFSET 0
 ) o ORDER BY s.key, o.submitted_at, o.demand_id
@@ -146,8 +146,8 @@ class Outlines:
             }
         if unknown:
             kept.update((key, (span, [])) for key, span in unknown.items())
-            for key, *row in self._answer(_OF, subject, unknown):
-                kept[key][1].append(Outline._make(row))
+            for row in self._answer(_OF, subject, unknown):
+                kept[row[-1]][1].append(Outline._make(row[:-1]))
         return {key: mine for key, span in spans.items() if (mine := _within(kept[key][1], span))}
 
     def heads(self, subject: str, spans: Spans) -> dict[str, int]:

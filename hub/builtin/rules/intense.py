@@ -119,17 +119,19 @@ class Intense(ReadsWords):
 
     def _own(self, demand: DemandFacts) -> dict[str, int]:
         """What the demand itself says, in points by part."""
-        hit = {word_class.value for word_class in self.sensitive(demand).classes}
-        said = {
-            "敏感词": (self.params.sensitive, bool(hit & _SENSITIVE)),
-            "提及上级、信访或媒体": (self.params.mention, bool(hit & _MENTION)),
-            "二次回访不满意": (
-                self.params.dissatisfied,
-                not set(self.params.dissatisfied_labels).isdisjoint(demand.labels),
-            ),
-            "特急": (self.params.critical, demand.urgency is Urgency.CRITICAL),
-        }
-        return {name: points for name, (points, holds) in said.items() if holds}
+        params = self.params
+        own: dict[str, int] = {}
+        if classes := self.sensitive(demand).classes:
+            hit = {word_class.value for word_class in classes}
+            if hit & _SENSITIVE:
+                own["敏感词"] = params.sensitive
+            if hit & _MENTION:
+                own["提及上级、信访或媒体"] = params.mention
+        if demand.labels and not set(params.dissatisfied_labels).isdisjoint(demand.labels):
+            own["二次回访不满意"] = params.dissatisfied
+        if demand.urgency is Urgency.CRITICAL:
+            own["特急"] = params.critical
+        return own
 
     def _may(self, own: Mapping[str, int], demand: DemandFacts) -> bool:
         """Whether it can come to a signal at all."""
