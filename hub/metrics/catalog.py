@@ -178,6 +178,14 @@ METRICS: tuple[Metric, ...] = (
         ("rule_id", "historical"),
         "Signals that triage has not settled; historical ones are about old events and are never issued by themselves.",
     ),
+    Metric(
+        "hub_signals_held",
+        G,
+        ("cause",),
+        "Signals that their rules would issue by themselves and that something holds back: unplanned, outranked, inhibited, silenced, "
+        "muted. They are part of the open ones.",
+        '`hub_signals_held{cause="unplanned"} > 0` for a day: nobody makes the plan (`hub signal list --held`).',
+    ),
     Metric("hub_warnings_total", C, ("rule_id",), "Warnings 预警 issued."),
     Metric(
         "hub_warnings_open",

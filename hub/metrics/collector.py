@@ -10,6 +10,7 @@ from hub.errors import HubError
 from hub.metrics.catalog import METRICS, Kind, Metric
 from hub.metrics.server import Answer
 from hub.model.codes import Level
+from hub.pipeline.holding import counted
 from hub.runtime.keys import keys_path
 from hub.seal import KeyRing
 from hub.store.figures import ATTEMPT_BUCKETS_S, DELIVERY_BUCKETS_S, WARNING_BUCKETS_S, FigureReader, Figures
@@ -67,6 +68,7 @@ class HubCollector:
         rows.update(_of_keys(self._hub))
         try:
             rows.update(_of_database(self._figures()))
+            rows.update(_held(self._hub))
             up = 1.0
         except HubError as exc:
             # The scrape itself succeeds: that the database is away is a figure too.
@@ -95,6 +97,12 @@ def _of_plugins(hub: Hub) -> Rows:
             (labels, float(count)) for labels, count in sorted(hub.plugins.failures.copy().items())
         ],
     }
+
+
+def _held(hub: Hub) -> Rows:
+    with hub.store.begin() as connection:
+        found = counted(hub.calendar, connection, hub.clock.now())
+    return {"hub_signals_held": [((cause.value,), float(count)) for cause, count in found.items()]}
 
 
 def _of_keys(hub: Hub) -> Rows:

@@ -113,5 +113,5 @@ def _held(
 ) -> list[tuple[SignalFacts, Hold]]:
     now = deps.clock.now()
     known = list(silences.facts(connection, signal_ids).values())
-    causes = holding.gather(deps, connection, known, now)
+    causes = holding.gather(deps.calendar, connection, known, now)
     return [(facts, hold) for facts in known if (hold := held(facts, causes, now)) is not None]

@@ -133,7 +133,7 @@ class Teller(Dispatcher):
     def _holds(self, standing: Sequence[SignalView]) -> dict[str, Hold]:
         """The signals of the warning that a silence or a mute covers now. A person's issue was told all the same; news of it waits."""
         known = silences.facts(self.connection, [one.signal_id for one in standing])
-        causes = holding.gather(self.deps, self.connection, (), self.now)
+        causes = holding.gather(self.deps.calendar, self.connection, (), self.now)
         found = {facts.signal_id: kept_quiet(facts, causes, self.now) for facts in known.values()}
         return {signal_id: hold for signal_id, hold in found.items() if hold is not None}
 

@@ -214,7 +214,7 @@ class _Ground:
     ) -> _Ground:
         facts = silences.facts(connection, ids)
         known = [facts[one] for one in ids if one in facts]
-        return cls(known, holding.gather(deps, connection, known, deps.clock.now(), stands))
+        return cls(known, holding.gather(deps.calendar, connection, known, deps.clock.now(), stands))
 
     def free(self, now: datetime) -> list[SignalFacts]:
         """The signals that nothing holds."""

@@ -164,12 +164,14 @@ def standing(
     since: datetime | None = None,
     keys: Iterable[str] = (),
     card_rules: Collection[str] = (),
+    most: int = MOST_STANDING,
 ) -> list[Standing]:
     """The warnings that stand and may hold others, one entry for each of their signals.
 
     Args:
         rules, since: Those whose signal is one of these rules' and has changed since.
-        keys, card_rules: And those of these rules about one of these keys, however old.
+        keys, card_rules: And those of these rules about one of these keys, however old: they come first.
+        most: So many at most.
     """
     named = sorted(set(keys))
     if not rules and not (named and card_rules):
@@ -180,7 +182,8 @@ def standing(
             "((s.rule_id = ANY(CAST(:rules AS text[])) AND s.last_seen_at > CAST(:since AS timestamptz)) "
             "OR (s.rule_id = ANY(CAST(:cards AS text[])) AND s.key = ANY(CAST(:keys AS text[]))))) f "
             "JOIN warning_signal m USING (signal_id) JOIN warning w ON w.warning_id = m.warning_id AND w.state = :state "
-            "ORDER BY w.warning_id DESC, f.signal_id LIMIT :most"
+            "ORDER BY f.rule_id = ANY(CAST(:cards AS text[])) AND f.key = ANY(CAST(:keys AS text[])) DESC, w.warning_id DESC, f.signal_id "
+            "LIMIT :most"
         ),
         {
             "rules": sorted(rules),
@@ -188,7 +191,7 @@ def standing(
             "cards": sorted(card_rules),
             "keys": named,
             "state": WarningState.ISSUED.value,
-            "most": MOST_STANDING,
+            "most": most,
         },
     )
     return [Standing(row.warning_no, Level(row.warning_level), _facts(row), row.last_seen_at) for row in rows]

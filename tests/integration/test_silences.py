@@ -11,8 +11,9 @@ from hub.clock import ManualClock
 from hub.errors import ConfigError, NotFound
 from hub.model.codes import Level
 from hub.model.holding import DANGER, SignalMatch
-from hub.pipeline import revoke, silence, tell, triage
+from hub.pipeline import holding, revoke, silence, tell, triage
 from hub.seal import KeyRing
+from hub.store import silences
 from hub.store.engine import Store
 from tests.support.judging import COUNTY, County, local, plugins_with
 from tests.support.worded import worded
@@ -82,6 +83,41 @@ def test_what_is_silenced_stays_a_signal_with_its_reason_and_is_issued_when_the_
     county.clock.advance(1)
     assert county.triage().counts == {"warnings": 1}
     assert held(county) == {}
+
+
+def test_what_is_held_is_counted_by_its_cause_and_what_waits_for_a_person_is_not(county: County) -> None:
+    def counted() -> dict[str, int]:
+        with county.store.begin() as connection:
+            found = holding.counted(county.deps.calendar, connection, county.clock.now())
+        return {cause.value: count for cause, count in found.items() if count}
+
+    silenced(county)
+    seen(county, "乡镇停水")
+    seen(county, "乡镇停水一日")
+    seen(county, "工人准备明天到县政府门口集体上访", category="劳动")  # W08 群体: a person decides
+    assert counted() == {"silenced": 2}
+    county.clock.advance(3600)
+    assert counted() == {}
+
+
+def test_a_higher_card_is_seen_however_many_warnings_inhibit(county: County) -> None:
+    seen(county, "泄漏")
+    county.triage()
+    county.clock.advance(1)
+    for _ in range(3):
+        seen(county, "全县停水")
+    county.triage()
+    (card,) = county.signals(rule="X08")
+    with county.store.begin() as connection:
+        found = silences.standing(
+            connection,
+            rules={"X05"},
+            since=county.clock.now() - HOUR,
+            keys=[card.key],
+            card_rules={"X08"},
+            most=2,
+        )
+    assert sorted(one.facts.rule_id for one in found) == ["X05", "X08"]
 
 
 def test_a_silence_that_a_person_ends_holds_nothing_any_more(county: County) -> None:
