@@ -109,6 +109,7 @@ def test_each_part_is_named_and_no_word_of_the_citizen_is() -> None:
     assert "抖音" not in draft.summary
 
 
+@pytest.mark.requirement("R29")
 def test_a_group_behind_the_matter_and_the_same_person_before_are_looked_for_thirty_days_back() -> None:
     mine = {"matter_id": "m1", "matter_members": 4}
     others = [told(START, reporter_key=who, **mine) for who in "bc"]

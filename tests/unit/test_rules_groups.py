@@ -47,6 +47,21 @@ def test_one_person_who_calls_ten_times_is_no_group_in_any_form() -> None:
     assert judged(SuddenGroup(), *calls) == judged(LastingGroup(), *calls) == judged(Petition(), *calls) == []
 
 
+@pytest.mark.requirement("R28")
+def test_two_of_whom_one_calls_twice_are_two_though_a_third_comes_a_day_later() -> None:
+    calls = [*group("a", "a", "b"), *group("c", at=START + 27 * HOUR)]
+    assert judged(SuddenGroup(), *calls) == []
+    # In a week it is five calls of three.
+    week = [*group("a", "a", "b", "b", "c", every=DAY), *group("d", "e", at=START + 9 * DAY)]
+    assert judged(LastingGroup(LastingGroupParams(unresolved=50)), *week) == []
+
+
+@pytest.mark.requirement("R28")
+def test_who_calls_again_is_counted_once_among_those_who_are_told_of() -> None:
+    (draft,) = judged(SuddenGroup(), *group(*"abcab"))
+    assert (draft.value, draft.reporters, len(draft.demand_ids)) == (3, 3, 5)
+
+
 def test_of_those_who_left_no_name_nobody_knows_whether_they_are_two() -> None:
     assert judged(SuddenGroup(), *group("a", "b", None, None, None)) == []
 

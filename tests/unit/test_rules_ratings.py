@@ -145,6 +145,7 @@ def test_more_than_sixty_best_ratings_of_one_device_in_ten_minutes_cannot_be(cou
     ]
     drafts, _ = judged(OddRatings(), LATER, told)
     assert [one.key for one in drafts] == (["device:PJQ-1/2026-11-16"] if fires else [])
+    assert all("重点研判" in one.labels for one in drafts)
 
 
 def test_sixty_one_good_ratings_that_are_not_the_best_or_of_two_days_are_nothing() -> None:
