@@ -288,6 +288,39 @@ def test_a_bad_rating_that_nobody_verified_in_its_working_day_rises_and_one_foun
     assert stands[untrue.signal_id][0] == "dismissed"
 
 
+@pytest.mark.requirement("R78")
+@pytest.mark.parametrize("complaint_first", [False, True])
+def test_a_complaint_about_an_item_and_what_an_inspection_found_there_are_one_signal_whatever_came_first(
+    county: County, clock: ManualClock, complaint_first: bool
+) -> None:
+    _set(clock, local(2026, 11, 20, 10))
+    complaint = county.demand(
+        at=local(2026, 11, 19, 9), item_code="I7", item_name="不动产转移登记", phone="13812340001"
+    )
+    inspected = Finding(
+        source_no="F7",
+        inspection_kind=InspectionKind.DAILY,
+        found_at=local(2026, 11, 18, 9),
+        text="未一次性告知",
+        item_code="I7",
+    )
+    if complaint_first:
+        county.judged(complaint)
+        assert county.signals(rule="R78") == []
+        observe(county, inspected)
+    else:
+        observe(county, inspected)
+        assert county.evaluate().ok
+        assert county.signals(rule="R78") == []
+        county.judged(complaint)
+    assert county.evaluate().ok
+    one = county.signal(rule="R78")
+    assert (one.key, one.value, len(one.demand_ids), len(one.observed)) == ("item:I7", 2, 1, 1)
+    assert list(one.labels) == ["六位一体", "观察", "洞察"]
+    again = county.evaluate()
+    assert (again.counts["signals_new"], again.counts["signals_changed"]) == (0, 0)
+
+
 @pytest.mark.requirement("R46")
 def test_cards_that_come_together_on_one_organisation_are_told_for_study(
     county: County, clock: ManualClock

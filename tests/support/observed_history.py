@@ -11,6 +11,8 @@ from typing import Any
 from hub.clock import COUNTY_ZONE
 from hub.model.calendar import ChinaCalendar
 from hub.model.codes import Watch
+from hub.model.demand import DemandFacts
+from hub.model.series import counts, county_day, start_of
 from hub.model.warning import SignalDraft
 from hub.sdk.rules import AffectedKey, Recheck, Seen, WarningRule
 
@@ -47,8 +49,15 @@ def thing(
 class InMemory:
     """Answers of `hub.sdk.rules.History` about these things."""
 
-    def __init__(self, now: datetime, things: Iterable[Seen], calendar: Any = None) -> None:
+    def __init__(
+        self,
+        now: datetime,
+        things: Iterable[Seen],
+        calendar: Any = None,
+        demands: Iterable[DemandFacts] = (),
+    ) -> None:
         self.now = now
+        self._demands = sorted(demands, key=lambda one: (one.submitted_at, one.demand_id))
         self.calendar = calendar if calendar is not None else ChinaCalendar()
         self._things = sorted(things, key=lambda one: (one.at, one.id))
 
@@ -62,6 +71,19 @@ class InMemory:
                 found.setdefault(key, []).append(one)
         return found
 
+    def demands(
+        self, subject: str, spans: Mapping[str, tuple[datetime, datetime]]
+    ) -> dict[str, list[DemandFacts]]:
+        assert subject == "series"
+        found: dict[str, list[DemandFacts]] = {}
+        for one in self._demands:
+            key = f"item:{one.item_code}"
+            if key in spans and counts(one):
+                since, until = (start_of(county_day(moment)) for moment in spans[key])
+                if since <= one.submitted_at < until:
+                    found.setdefault(key, []).append(one)
+        return found
+
     def daily(
         self, kind: str, subject: str, spans: Mapping[str, tuple[datetime, datetime]]
     ) -> dict[str, Any]:
@@ -72,18 +94,22 @@ class InMemory:
 
 
 def judged(
-    rule: WarningRule, now: datetime, things: Sequence[Seen], **more: Any
+    rule: WarningRule,
+    now: datetime,
+    things: Sequence[Seen],
+    demands: Sequence[DemandFacts] = (),
+    **more: Any,
 ) -> tuple[list[SignalDraft], list[Recheck]]:
     """What a rule says of all the keys that these things touch."""
     keys: dict[str, AffectedKey] = {}
-    for one in things:
-        for key in rule.observed_keys(one) if one.kind in rule.observes else ():
-            stands = keys.get(key)
-            since, until = (
-                (min(stands.since, one.at), max(stands.until, one.at)) if stands else (one.at, one.at)
-            )
-            keys[key] = AffectedKey(key, since, until)
-    history: Any = InMemory(now, things, **more)
+    touched = [
+        (key, one.at) for one in things if one.kind in rule.observes for key in rule.observed_keys(one)
+    ]
+    for key, at in [*touched, *((key, one.submitted_at) for one in demands for key in rule.keys(one))]:
+        stands = keys.get(key)
+        since, until = (min(stands.since, at), max(stands.until, at)) if stands else (at, at)
+        keys[key] = AffectedKey(key, since, until)
+    history: Any = InMemory(now, things, demands=demands, **more)
     answers = list(rule.evaluate(list(keys.values()), history)) if keys else []
     drafts = [one for one in answers if isinstance(one, SignalDraft)]
     assert {one.key for one in answers} <= set(keys)

@@ -20,9 +20,11 @@ from hub.clock import COUNTY_ZONE
 from hub.model.codes import (
     AnomalyType,
     CentreLevel,
+    DemandType,
     FindingState,
     InspectionKind,
     Level,
+    Nature,
     OrderState,
     RatingLevel,
     Severity,
@@ -36,6 +38,7 @@ from hub.model.rating import Rating
 from hub.model.warning import OrderView, WarningFacts
 from hub.sdk.rules import MOMENT as MICRO
 from hub.sdk.rules import AffectedKey
+from tests.support.kept import told as told_demand
 from tests.support.observed_history import InMemory, judged, thing
 
 LATER = datetime(2026, 12, 24, 10, 0, tzinfo=COUNTY_ZONE)
@@ -481,3 +484,44 @@ def test_the_watches_that_are_named_are_those_that_were_counted() -> None:
     assert (one.value, len(one.observed)) == (2, 3)
     assert one.labels == ("六位一体", "观察", "视察")
     assert "六察中有2察（观察、视察）" in one.summary
+
+
+def complained(no: str = "D1", moment: datetime = at(11, 20), **fields: Any) -> Any:  # noqa: B008
+    return told_demand(
+        moment, no=no, **{"item_code": "I1", "reporter_key": no, "watch": Watch.DISCERN, **fields}
+    )
+
+
+@pytest.mark.requirement("R78")
+def test_what_citizens_complain_of_is_a_watch_beside_what_was_found_at_the_same_item() -> None:
+    inspected = found(item_code="I1")
+    (one,), _ = judged(SeveralWatches(), LATER, [inspected], [complained(), complained("D2", at(11, 21))])
+    assert (one.key, one.value, one.labels) == ("item:I1", 2, ("六位一体", "观察", "明察"))
+    assert (one.demand_ids, one.observed, one.reporters) == (("D1", "D2"), ("finding:T-F1",), 2)
+    (three,), _ = judged(
+        SeveralWatches(), LATER, [inspected, rated("R1", 1, at(11, 18), item_code="I1")], [complained()]
+    )
+    assert (three.level, three.value) == (Level.SERIOUS, 3)
+
+
+@pytest.mark.requirement("R78")
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"item_code": "I2"},
+        {"item_code": None},
+        {"moment": at(12, 17)},
+        {"nature": Nature.UNVOICED, "demand_type": DemandType.CONSULTATION},
+        {"chases_open_order": True},
+        {"demand_type": DemandType.REPORT},  # nothing of a 举报 goes where the item's department may read it
+    ],
+)
+def test_what_is_no_complaint_about_that_item_in_that_month_is_no_watch_beside_it(fields) -> None:
+    assert judged(SeveralWatches(), LATER, [found(item_code="I1")], [complained(**fields)])[0] == []
+
+
+@pytest.mark.requirement("R78")
+def test_complaints_by_two_ways_about_an_item_where_nothing_was_found_are_no_such_signal() -> None:
+    two = [complained(), complained("D2", watch=Watch.INSIGHT)]
+    assert judged(SeveralWatches(), LATER, [], two)[0] == []
+    assert judged(SeveralWatches(), LATER, [found(item_code="I1", found_at=at(9, 1))], two)[0] == []

@@ -16,9 +16,12 @@ from hub.builtin.rules.observing import MIXED, draft
 from hub.builtin.rules.ratings import is_bad
 from hub.builtin.rules.stretches import Stretch, whole_stretches
 from hub.builtin.rules.windows import Reach, Span
-from hub.model.codes import CentreLevel, Level, WarningState, Watch
+from hub.model.codes import CentreLevel, DemandType, Level, Nature, WarningState, Watch
+from hub.model.demand import DemandFacts
+from hub.model.series import LONGEST_KEY, SeriesKind, series
 from hub.model.warning import SignalDraft, WarningFacts
-from hub.sdk.rules import AffectedKey, History, ObservationRule, Recheck, RuleParams, Seen
+from hub.sdk.rules import AffectedKey, History, ObservationRule, Recheck, RuleParams, Seen, WarningRule
+from hub.sdk.weekly import SERIES
 
 _WEEK = timedelta(weeks=1)
 _BASELINE_WEEKS = 8
@@ -166,11 +169,13 @@ class SeveralWatchesParams(RuleParams):
     watches: int = Field(default=2, ge=2, le=6)
 
 
-class SeveralWatches(ObservationRule):
+class SeveralWatches(WarningRule):
     """六位一体: two watches or more found trouble with one service item or window within a month.
 
-    Trouble is a finding, a bad rating, or a monitor event that was not revoked (a camera's only once it is confirmed). Of windows only the county
-    centre's count, since those of other centres bear the same numbers. Keys are ``item:…`` and ``window:…``.
+    Trouble is a finding, a bad rating, or a monitor event that was not revoked (a camera's only once it is confirmed); and beside one of these what
+    citizens complain of or ask help for about the item, of the latest 500. Complaints alone are the affair of other rules: an item that everybody needs has some by every
+    way each month. Of a 举报 nothing is told here. Of windows only the county centre's count, since those of other centres bear the same numbers.
+    Keys are ``item:…`` and ``window:…``.
 
     Source: domain.md §2 R78.
     """
@@ -182,6 +187,9 @@ class SeveralWatches(ObservationRule):
     observes: ClassVar[tuple[str, ...]] = ("finding", "rating", "monitor_event")
     Params: ClassVar[type[RuleParams]] = SeveralWatchesParams
     params: SeveralWatchesParams
+
+    def keys(self, demand: DemandFacts) -> Iterable[str]:
+        return (f"item:{demand.item_code}",) if demand.item_code is not None and _complains(demand) else ()
 
     def observed_keys(self, seen: Seen) -> Iterable[str]:
         if watch_of(seen) is None:
@@ -218,23 +226,29 @@ class SeveralWatches(ObservationRule):
                 found.setdefault(value, []).extend(one for one in seen if name == "item" or _county(one))
         for value, seen in found.items():
             events = {(one.instance, one.what.source_no) for one in seen if one.kind == "monitor_event"}
-            told = (one for one in seen if watch_of(one) is not None and not _doubles(one, events))
-            found[value] = sorted(told, key=lambda one: (one.at, one.id))
-        return found
+            found[value] = [one for one in seen if watch_of(one) is not None and not _doubles(one, events)]
+        if name == "item":
+            for value, complaints in _complaints(
+                {value: spans[value] for value in found if found[value]}, history
+            ):
+                found[value] += complaints
+        return {value: sorted(seen, key=lambda one: (one.at, one.id)) for value, seen in found.items()}
 
     def _together(self, seen: Sequence[Seen], since: datetime) -> Iterator[Stretch]:
-        """Stretches whose windows each hold enough different watches; the fullest is the one that holds most."""
+        """Stretches whose windows each hold enough different watches, and more than complaints; the fullest is the one that holds most."""
         inside: Counter[Watch] = Counter()
         watches = [watch for one in seen if (watch := watch_of(one)) is not None]
-        first, behind, reach = 0, 0, 0
+        first, behind, reach, found = 0, 0, 0, 0
         most: frozenset[Watch] = frozenset()
         for start, one in enumerate(seen):
             while reach < len(seen) and seen[reach].at < one.at + self._reach.window:
                 inside[watches[reach]] += 1
+                found += seen[reach].kind != _DEMAND
                 reach += 1
-            different = frozenset(+inside)
+            different, something = frozenset(+inside), found > 0
             inside[watches[start]] -= 1
-            if len(different) < self.params.watches:
+            found -= one.kind != _DEMAND
+            if len(different) < self.params.watches or not something:
                 continue
             if most and start >= behind:
                 yield Stretch(seen[first:behind], len(most), watches=most)
@@ -247,8 +261,9 @@ class SeveralWatches(ObservationRule):
 
     def _draft(self, key: str, name: str, stretch: Stretch) -> SignalDraft:
         names = [_WATCHES[watch] for watch in sorted(stretch.watches)]
-        return draft(
-            stretch.things,
+        complaints = [one.what for one in stretch.things if one.kind == _DEMAND]
+        made = draft(
+            [one for one in stretch.things if one.kind != _DEMAND],
             Level.SERIOUS if stretch.most >= 3 else Level.NOTICE,
             stretch.begins,
             until=stretch.ends,
@@ -258,6 +273,43 @@ class SeveralWatches(ObservationRule):
             threshold=float(self.params.watches),
             summary=f"{'同一事项' if name == 'item' else '同一窗口'}{self.params.days}日内六察中有{stretch.most}察（{'、'.join(names)}）发现问题，共{len(stretch.things)}件，请合并研判。",
             labels=("六位一体", *names),
+        )
+        people = {one.reporter_key for one in complaints} - {None}
+        ids = tuple(one.demand_id for one in complaints)
+        return made.model_copy(update={"demand_ids": ids, "reporters": len(people)})
+
+
+_DEMAND = "demand"
+
+
+def _complains(demand: DemandFacts) -> bool:
+    """Whether it tells of trouble that may be told on: a complaint, a call for help; of a 举报 nothing is."""
+    return (
+        demand.nature is Nature.VOICED
+        and demand.demand_type is not DemandType.REPORT
+        and not demand.chases_open_order
+    )
+
+
+def _complaints(spans: Mapping[str, Span], history: History) -> Iterator[tuple[str, list[Seen]]]:
+    """What is complained of about each of these items, as things beside the others."""
+    if not spans:
+        return
+    # History gives whole days of a series.
+    asked = {
+        series(SeriesKind.ITEM, value[:LONGEST_KEY]): (since, until + timedelta(days=1))
+        for value, (since, until) in spans.items()
+    }
+    named = history.demands(SERIES, asked)
+    for value, (since, until) in spans.items():
+        told = named.get(series(SeriesKind.ITEM, value[:LONGEST_KEY]), ())
+        yield (
+            value,
+            [
+                Seen(_DEMAND, one.demand_id, one.instance, one.submitted_at, one.watch, one)
+                for one in told
+                if one.item_code == value and since <= one.submitted_at < until and _complains(one)
+            ],
         )
 
 
