@@ -28,8 +28,8 @@ class ComesBackParams(RuleParams):
         reopened_days: A demand on a matter within so many days after one was closed is a signal.
         cycles: So many times closed and then heard of again are one, however long after …
         cycle_days: … within so many days.
-        open_days: While somebody else's demand on the same trouble is in hand, it has not come back: it is not over. After so many
-            days that no longer counts, for some sources never tell an end.
+        open_days: What was closed while somebody else's demand on the same trouble was in hand was not over, and nothing comes back.
+            After so many days such a demand no longer counts, for some sources never tell an end.
         handled_again: A demand that was closed and taken up again (重办) so many times is a signal by itself.
     """
 
@@ -71,8 +71,8 @@ class ComesBack(WarningRule):
     Two forms of a matter: heard of within ninety days after one of its demands was closed; closed and heard of again twice
     within a year. One of a demand by itself: taken up again twice after it was closed (重办). A demand was closed when the hub learned of it; one that came in closed, when it
     was received. Consultations, suggestions and praise tell of no trouble that has come back. Of a matter's demands only those are held against each other that tell
-    of one trouble: the same person, or the same place and no other category, and no other service item. While neighbours still wait
-    for an answer about it, it is not over, and one more of them is no return.
+    of one trouble: the same person, or the same place and no other category, and no other service item. What was closed
+    while neighbours still waited for an answer was not over, and one more of them is no return.
 
     Source: domain.md §4.2 W04 (19 % of repeats at one address, half of them 假性整改); R30.
     """
@@ -131,10 +131,7 @@ class ComesBack(WarningRule):
         cycles: list[tuple[_Life, _Life]] = []
         for life, others in _with_others(lives):
             said = life.demand.submitted_at
-            if self._is_in_hand(life, others):
-                # Who was told that it is done and comes back says so, whoever else still waits.
-                others = [one for one in others if _one_person(one, life)]
-            ended = [(end, place) for place, one in enumerate(others) for end in one.ended if end <= said]
+            ended = self._ended(life, others)
             if not ended:
                 continue
             end, place = max(ended)
@@ -152,15 +149,24 @@ class ComesBack(WarningRule):
                 if len(recent) >= self.params.cycles:
                     yield _Return(tuple(one for pair in recent for one in pair), _CYCLES)
 
-    def _is_in_hand(self, life: _Life, others: Sequence[_Life]) -> bool:
-        """Whether somebody else waits for an answer about the same, when this is said."""
+    def _ended(self, life: _Life, others: Sequence[_Life]) -> list[tuple[datetime, int]]:
+        """When others had been closed before this was said, and which: only where that ended the trouble, or told this very person so."""
         said = life.demand.submitted_at
         since = said - timedelta(days=self.params.open_days)
-        return any(
-            since < one.demand.submitted_at < said and not any(end <= said for end in one.ended)
+        # Who still waits for an answer about the same; the person who now comes back does not count among them.
+        waiting = [
+            one.demand.submitted_at
             for one in others
-            if not _one_person(one, life)
-        )
+            if since < one.demand.submitted_at < said
+            and not any(end <= said for end in one.ended)
+            and not _one_person(one, life)
+        ]
+        ended = [(end, place) for place, one in enumerate(others) for end in one.ended if end <= said]
+        if not waiting:
+            return ended
+        return [
+            (end, place) for end, place in ended if end <= min(waiting) or _one_person(others[place], life)
+        ]
 
     def _draft(self, key: str, returns: Sequence[_Return]) -> SignalDraft:
         lives = {life.demand.demand_id: life for one in returns for life in one.lives}
