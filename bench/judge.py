@@ -232,7 +232,7 @@ class Judged:
         """What was planted and is over by now."""
         return [one for one in self.world.planted.events if one.until <= self.clock.now()]
 
-    def list(self, path: Path) -> None:
+    def write(self, path: Path) -> None:
         """Writes each signal with the words that it rests on."""
         planted: dict[str, set[str]] = defaultdict(set)
         for event in self.world.planted.events:
@@ -391,7 +391,7 @@ def main() -> int:
         lived = max(1, round((judged.clock.now() - _midnight(asked.start)) / timedelta(days=1)))
         figures = told(judged.events(), judged.signals(), lived, judged.troubles)
         if asked.list is not None:
-            judged.list(asked.list)
+            judged.write(asked.list)
         figures = {
             "seed": asked.seed,
             "from": asked.start.isoformat(),

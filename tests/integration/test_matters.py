@@ -121,7 +121,9 @@ def test_a_place_of_the_gazetteer_parts_what_the_words_would_join(county: County
 def _estates(county: County, *names: str) -> None:
     regions = [RegionEntry(code="411521", name="示例县"), RegionEntry(code="411521001", name="宝城街道")]
     entries = [
-        PlaceEntry(id=f"e{number}", name=name, kind="estate", region_code="411521001")
+        PlaceEntry.model_validate(
+            {"id": f"e{number}", "name": name, "kind": "estate", "region_code": "411521001"}
+        )
         for number, name in enumerate(names)
     ]
     with county.store.begin() as connection:
@@ -132,7 +134,7 @@ def test_a_matter_with_a_member_elsewhere_is_not_joined_though_that_member_is_no
     county: County,
 ) -> None:
     _estates(county, "锦绣花园", "龙池小区")
-    words = {"title": "路灯不亮", "text": "路灯坏了三盏，接孩子放学看不清路，请派人修好路灯"}
+    words: dict[str, Any] = {"title": "路灯不亮", "text": "路灯坏了三盏，接孩子放学看不清路，请派人修好路灯"}
     at_one = county.demand(**words, no="A", address="宝城街道锦绣花园")
     nowhere = [county.demand(**words, no=f"N{number:02d}") for number in range(14)]
     county.judged(at_one, *nowhere)
@@ -147,7 +149,7 @@ def test_who_tells_at_one_place_what_many_tell_elsewhere_is_found_by_the_place(c
         for name in "碧水 翠湖 紫金 康乐 瑞和 明珠 龙城 府前 丽景 香樟 凯旋 盛世 金桂 怡和".split()
     ]
     _estates(county, "锦绣花园", *elsewhere)
-    words = {"title": "路灯不亮", "text": "路灯坏了三盏，接孩子放学看不清路，请派人修好路灯"}
+    words: dict[str, Any] = {"title": "路灯不亮", "text": "路灯坏了三盏，接孩子放学看不清路，请派人修好路灯"}
     county.judged(county.demand(**words, no="A", address="宝城街道锦绣花园"))
     county.judged(
         *[
