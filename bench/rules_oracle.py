@@ -207,6 +207,29 @@ def _group_rule(
     return rule
 
 
+def _by_strand(
+    windows_of: Callable[[Sequence[Told]], list[Window]],
+) -> Callable[[Sequence[Told]], list[Window]]:
+    """Whoever names another place or another item than others has another trouble; who names none may have any."""
+
+    def windows(group: Sequence[Told]) -> list[Window]:
+        return [
+            (_filled(ids, group), value, threshold, form)
+            for at_place in _parts(group, lambda one: one.place)
+            for of_item in _parts(at_place, lambda one: one.item)
+            for ids, value, threshold, form in windows_of(of_item)
+        ]
+
+    return windows
+
+
+def _parts(group: Sequence[Told], named: Callable[[Told], str | None]) -> list[Sequence[Told]]:
+    names = sorted({name for one in group if (name := named(one))})
+    if len(names) < 2:
+        return [group]
+    return [[one for one in group if named(one) in (None, "", name)] for name in names]
+
+
 def _burst(group: Sequence[Told]) -> list[Window]:
     if len(group) < 2 and not any(one.heads for one in group):
         return []
@@ -300,24 +323,34 @@ def _w04(
     for key, group in _by(troubles, _matter, wanted).items():
         returns: list[tuple[frozenset[str], str, str]] = []
         cycles: list[tuple[str, str, datetime]] = []
-        last: Told | None = None
-        for one in group:
+        for number, one in enumerate(group):
+            others = [other for other in group if other is not one and _one_trouble(other, one)]
+            strangers = [other for other in others if other.who is None or other.who != one.who]
+            waiting = [
+                other.at
+                for other in strangers
+                if one.at - 15 * DAY < other.at < one.at
+                and not any(end <= one.at for end in _course(other)[0])
+            ]
             ends = [
                 (end, other.at, other.id)
-                for other in group
-                if other is not one
+                for other in others
                 for end in _course(other)[0]
-                if end <= one.at
+                if end <= one.at and (other not in strangers or not waiting or end <= min(waiting))
             ]
-            before, last = last, one
             if not ends:
                 continue
             end, _, closed = max(ends)
             if one.at - end < 90 * DAY:
                 returns.append((frozenset({closed, one.id}), "reopened", one.id))
-            if before is None or end > before.at:
+            if all(other.at < end for other in others if other in group[:number]):
                 cycles.append((closed, one.id, one.at))
-                recent = [cycle for cycle in cycles if cycle[2] > one.at - 365 * DAY]
+                recent = [
+                    cycle
+                    for cycle in cycles
+                    if cycle[2] > one.at - 365 * DAY
+                    and (cycle[1] == one.id or _one_trouble(by_id[cycle[1]], one))
+                ]
                 if len(recent) >= 2:
                     members = frozenset(part for cycle in recent for part in cycle[:2])
                     returns.append((members, "cycles", one.id))
@@ -327,6 +360,16 @@ def _w04(
         again = _course(one)[1]
         if again >= 2 and (wanted is None or f"demand:{one.id}" in wanted):
             yield f"demand:{one.id}", 2, float(again), frozenset({one.id})
+
+
+def _one_trouble(one: Told, other: Told) -> bool:
+    for mine, theirs in ((one.item, other.item), (one.place, other.place)):
+        if mine and theirs and mine != theirs:
+            return False
+    if one.who and one.who == other.who:
+        return True
+    categories = {one.category, other.category} - {None}
+    return bool(one.place) and one.place == other.place and len(categories) < 2
 
 
 def _course(one: Told) -> tuple[list[datetime], int]:
@@ -414,8 +457,8 @@ RULES: Mapping[
     str, Callable[[Sequence[Told], set[str] | None], Iterable[tuple[str, int, float, frozenset[str]]]]
 ] = {
     "W01": _w01,
-    "W02a": _group_rule(_burst, lambda value: 2),
-    "W02b": _group_rule(_lasting, lambda value: 3 if value >= 10 else 2),
+    "W02a": _group_rule(_by_strand(_burst), lambda value: 2),
+    "W02b": _group_rule(_by_strand(_lasting), lambda value: 3 if value >= 10 else 2),
     "W02c": _w02c,
     "W03": _w03,
     "W04": _w04,
