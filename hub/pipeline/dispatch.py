@@ -73,6 +73,10 @@ def run(deps: PipelineDeps) -> Report:
                 where = f"warning {warning.warning_no}"
                 skip.add(warning.warning_id)
                 done = Dispatcher(deps, connection).warning(warning)
+                if not done.waits_on:
+                    skip.discard(
+                        warning.warning_id
+                    )  # it waits no more: a long list would cost every later look
         except StoreError:
             raise
         except HubError as exc:
@@ -104,12 +108,13 @@ def order_for_demand(deps: PipelineDeps, demand_id: str, organisation: str | Non
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """``told``: who was written to, and the id of that message."""
+    """``told``: who was written to, and the id of that message. ``waits_on``: nothing was done, and the next run looks again."""
 
     order: OrderView | None = None
     messages: int = 0
     problems: tuple[Problem, ...] = ()
     told: tuple[str, str] | None = None
+    waits_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +148,8 @@ class Dispatcher:
         observed = self._observed(standing)
         if not (demands or observed):
             into = [one.merged_into for one in cited_signals if one.state is SignalState.MERGED]
-            self._revoke(
-                warning, standing, "what it rests on is gone" if standing else f"signal merged into {into[0]}"
-            )
-            return _Done()
+            why = "what it rests on is gone" if standing else f"signal merged into {into[0]}"
+            return _Done(waits_on=not self._revoke(warning, standing, why))
         by_other_routes = self._by_other_routes(demands)
         # Of a 举报 nothing leaves the office, by whatever route it was one.
         matter = Matter(
@@ -393,12 +396,12 @@ class Dispatcher:
         )
         return _Done(None, 1, route.problems, (route.organisation.code, message_id))
 
-    def _revoke(self, warning: WarningView, standing: Sequence[SignalView], why: str) -> None:
+    def _revoke(self, warning: WarningView, standing: Sequence[SignalView], why: str) -> bool:
         """Takes back what is about nothing any more; its signals end as others do, and are issued anew if it comes back."""
         ids = [one.signal_id for one in standing]
         # A warning's row comes after its signals': one that somebody judges now is not waited for, but left to the next dispatch.
         if not signals.taken(self.connection, ids):
-            return
+            return False
         for signal_id in ids:
             signals.triage(
                 self.connection,
@@ -412,6 +415,7 @@ class Dispatcher:
         warnings.revoke(self.connection, warning.warning_id, self.now, by=signals.SYSTEM, why=why)
         observed_work.push(self.connection, "warning", [warning.warning_id], self.now)
         self._audit(signals.SYSTEM, "warning.revoke", f"warning {warning.warning_no}", {"why": why})
+        return True
 
     def _send(self, organisation: str, event_type: str, body: Emitted, order_id: str | None) -> str:
         message_id = f"msg_{new_ulid(int(self.now.timestamp() * 1000))}"

@@ -53,6 +53,7 @@ def run(deps: PipelineDeps) -> Report:
                     break
                 skip.add(warning_id)
                 done = Teller(deps, connection).look(warning_id)
+                skip.discard(warning_id)  # what is due of it again is due later
         except StoreError:
             raise
         except HubError as exc:

@@ -6,10 +6,11 @@ looks at one signal (个别分析) or at several together (类型化归集), whi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 from typing import Literal
 
 from hub.errors import Code, HubError, StateConflict, StoreError
@@ -62,28 +63,34 @@ def run(deps: PipelineDeps) -> Report:
     started_at = deps.clock.now()
     issued = 0
     problems: list[Problem] = []
+    # What is gravest does not wait behind all the reminders of a long history that came in at once.
+    for facts in chain(_ready(deps, Level.GRAVE), _ready(deps, Level.SERIOUS, Level.NOTICE)):
+        try:
+            warning = in_one_go(deps, f"signal {facts.signal_id}", partial(_issue_by_rule, deps, facts))
+        except StoreError:
+            raise
+        except HubError as exc:
+            where = f"signal {facts.signal_id}"
+            problems.append(Problem(where=where, code=str(exc.code), message=exc.message))
+            continue
+        if warning is not None:
+            issued += 1
+            problems += _tell(deps, warning)
+    report = Report(step="triage", counts={"warnings": issued}, problems=tuple(problems))
+    return logged(deps, report, started_at)
+
+
+def _ready(deps: PipelineDeps, *levels: Level) -> Iterator[SignalFacts]:
+    """The signals of these levels that may be issued now, as far as can be seen before they are locked."""
     after = ""
     while True:
         with deps.store.begin() as connection:
-            ids = signals.to_issue(connection, after, _disabled(deps, connection), _PAGE)
+            ids = signals.to_issue(connection, after, _disabled(deps, connection), _PAGE, levels=levels)
             ready = _Ground.of(deps, connection, ids).free(deps.clock.now())
         if not ids:
-            break
+            return
         after = ids[-1]
-        for facts in ready:
-            try:
-                warning = in_one_go(deps, f"signal {facts.signal_id}", partial(_issue_by_rule, deps, facts))
-            except StoreError:
-                raise
-            except HubError as exc:
-                where = f"signal {facts.signal_id}"
-                problems.append(Problem(where=where, code=str(exc.code), message=exc.message))
-                continue
-            if warning is not None:
-                issued += 1
-                problems += _tell(deps, warning)
-    report = Report(step="triage", counts={"warnings": issued}, problems=tuple(problems))
-    return logged(deps, report, started_at)
+        yield from ready
 
 
 def decide(

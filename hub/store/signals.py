@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, select, text
 from sqlalchemy.exc import DBAPIError
 
 from hub.errors import Code, NotFound
-from hub.model.codes import SignalState
+from hub.model.codes import Level, SignalState
 from hub.model.warning import SignalView
 from hub.store.engine import driver, explain
 from hub.store.tables import signal
@@ -285,11 +285,18 @@ def of_warning(connection: Connection, warning_id: str) -> list[SignalView]:
     return [_view(row) for row in rows]
 
 
-def to_issue(connection: Connection, after: str, disabled_rules: Collection[str], limit: int) -> list[str]:
-    """Open signals that their rules let be issued by themselves, ascending by id, behind that one."""
+def to_issue(
+    connection: Connection,
+    after: str,
+    disabled_rules: Collection[str],
+    limit: int,
+    *,
+    levels: Collection[Level] = tuple(Level),
+) -> list[str]:
+    """Open signals of these levels that their rules let be issued by themselves, ascending by id, behind that one."""
     rows = connection.execute(
         select(signal.c.signal_id)
-        .where(_may_issue(disabled_rules), signal.c.signal_id > after)
+        .where(_may_issue(disabled_rules), signal.c.level.in_(levels), signal.c.signal_id > after)
         .order_by(signal.c.signal_id)
         .limit(limit)
     )

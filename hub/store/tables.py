@@ -364,7 +364,12 @@ warning = Table(
     Column("window_no", Id),
     Column("post", Id),
     Index("warning_signal_id_idx", "signal_id"),
-    Index("warning_undispatched_idx", "warning_id", postgresql_where=text("dispatched_at IS NULL")),
+    Index(
+        "warning_undispatched_idx",
+        text("level DESC"),
+        "warning_id",
+        postgresql_where=text("dispatched_at IS NULL"),
+    ),
     Index("warning_open_idx", "rule_id", "level", postgresql_where=text("state = 'issued'")),
     *(
         Index(f"warning_{name}_idx", column, "issued_at", postgresql_where=text(f"{column} IS NOT NULL"))

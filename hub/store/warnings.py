@@ -102,7 +102,7 @@ def raise_level(connection: Connection, signal_id: str, level: Level) -> Warning
 
 
 def next_undispatched(connection: Connection, skip: Collection[str]) -> WarningView | None:
-    """The oldest issued warning that waits for dispatch, locked; those that others hold are passed over."""
+    """The gravest issued warning that waits for dispatch, the oldest of these, locked; those that others hold are passed over."""
     row = connection.execute(
         select(warning)
         .where(
@@ -110,7 +110,7 @@ def next_undispatched(connection: Connection, skip: Collection[str]) -> WarningV
             warning.c.state == WarningState.ISSUED,
             warning.c.warning_id.not_in(list(skip)),
         )
-        .order_by(warning.c.warning_id)
+        .order_by(warning.c.level.desc(), warning.c.warning_id)
         .limit(1)
         .with_for_update(skip_locked=True)
     ).one_or_none()

@@ -17,7 +17,7 @@ from hub.errors import ConfigError, NotFound, StateConflict
 from hub.model.codes import BusinessClass, DemandType, Level, Urgency
 from hub.pipeline import dispatch, triage
 from hub.seal import KeyRing
-from hub.store import chain
+from hub.store import chain, warnings
 from hub.store.engine import Store
 from tests.support.judging import BUREAU, COUNTY, OFFICE, Bringing, County, local, plugins_with
 
@@ -494,6 +494,20 @@ def test_a_warning_whose_demands_are_gone_is_revoked_and_makes_nothing(county: C
     county.receive(demand, deleted=True)
     assert county.dispatch().counts == {"orders": 0, "messages": 0}
     assert county.value("SELECT state FROM warning") == "revoked"
+
+
+def test_a_dispatch_of_many_passes_over_those_alone_that_wait_on(county: County, monkeypatch) -> None:
+    passed: list[int] = []
+    ask = warnings.next_undispatched
+
+    def asked(connection, skip):
+        passed.append(len(skip))
+        return ask(connection, skip)
+
+    issued(county, *(county.demand(text=CROWD) for _ in range(5)))
+    monkeypatch.setattr(warnings, "next_undispatched", asked)
+    assert county.dispatch().counts == {"orders": 5, "messages": 5}
+    assert passed == [0] * 6
 
 
 def test_of_two_warned_signals_that_became_one_only_one_makes_an_order(county: County) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,6 +14,7 @@ from hub.pipeline import triage
 from hub.seal import KeyRing
 from hub.store.engine import Store
 from tests.support.judging import COUNTY, Bringing, County, plugins_with
+from tests.support.worded import worded
 
 PHONE = "13812340001"
 LEAK = "幸福小区煤气泄漏，味道很大，请速来处理！"
@@ -42,6 +44,26 @@ def test_a_historical_signal_is_never_issued_by_itself(county: County, age: floa
     assert county.triage().counts == {"warnings": warnings}
     county.triage()
     assert county.value("SELECT count(*) FROM warning") == warnings
+
+
+@pytest.mark.requirement("R10")
+def test_what_is_gravest_is_issued_and_dispatched_before_all_the_reminders_that_came_in_before_it(
+    store: Store, ring: KeyRing, clock: ManualClock
+) -> None:
+    county = County(store, ring, clock, plugins_with(worded("X01", "提醒", Level.NOTICE)))
+    county.configure(COUNTY)
+    for number in range(4):
+        county.judged(county.demand(text=f"提醒{number}"))
+        clock.advance(1)
+    county.judged(county.demand(text=LEAK))
+    assert county.triage().counts == {"warnings": 5}
+    first, *_ = county.rows("SELECT rule_id FROM warning ORDER BY warning_no")
+    assert first.rule_id == "W08"
+    county.judged(county.demand(text=f"{LEAK}又一处"))
+    county.triage()
+    assert county.dispatch().counts["orders"] == 6
+    told = [json.loads(bytes(row.body))["rule"] for row in county.messages()]
+    assert [rule.partition(" ")[0] for rule in told] == ["W08", "W08", *["X01"] * 4]
 
 
 def test_a_signal_that_grew_old_while_it_waited_is_not_issued_by_itself(county: County) -> None:

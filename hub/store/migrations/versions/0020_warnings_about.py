@@ -37,6 +37,9 @@ STATEMENTS = (
         LEFT JOIN demand d ON d.demand_id = s.demand_ids[1]
     ) f WHERE f.warning_id = w.warning_id
     """,
+    # The gravest is dispatched first.
+    "DROP INDEX warning_undispatched_idx",
+    "CREATE INDEX warning_undispatched_idx ON warning (level DESC, warning_id) WHERE dispatched_at IS NULL",
     "CREATE INDEX warning_organisation_idx ON warning (organisation, issued_at) WHERE organisation IS NOT NULL",
     "CREATE INDEX warning_item_idx ON warning (item_code, issued_at) WHERE item_code IS NOT NULL",
     "CREATE INDEX warning_window_idx ON warning (window_no, issued_at) WHERE window_no IS NOT NULL",
@@ -50,6 +53,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP INDEX warning_undispatched_idx")
+    op.execute("CREATE INDEX warning_undispatched_idx ON warning (warning_id) WHERE dispatched_at IS NULL")
     op.execute(
         "ALTER TABLE warning DROP COLUMN organisation, DROP COLUMN item_code, DROP COLUMN window_no, DROP COLUMN post"
     )
