@@ -6,6 +6,7 @@
 - A limit in working or calendar days does not count the day on which it begins and ends at the close of office of its last day
   (民法典 201, 203), one in months or years on the corresponding day (202); a last day that is free moves to the next working day. A day is left out
   when the clock stood still from an earlier day on; a limit never ends while it stands still. Limits in hours and minutes run on calendar time, from the next period of work on.
+- A case that its source calls suspended (挂起) stands still from the record that says so, where the pause is not told.
 - A year whose holidays are not known makes a limit provisional; it is never silently wrong.
 """
 
@@ -138,7 +139,13 @@ def clock_of(
         [one for one in case.corrections if _sane(one.asked_at, one.brought_at)] if corrections_pause else (),
     )
     until = min(now, ended_at) if ended_at is not None else now
-    pauses = pauses.until(ended_at) if ended_at is not None else pauses
+    if ended_at is not None:
+        pauses = pauses.until(ended_at)
+    elif case.state is CaseState.SUSPENDED and pauses.open_since is None:
+        # The pause itself has not come, or came without its beginning: the record that calls it so is when it is known to stand still.
+        since = usable(case.as_of) or started_at
+        if since is not None and not any(span.ended_at and since <= span.ended_at for span in pauses.spans):
+            pauses = pauses.standing_still_since(since)
     told = usable(case.due_at)
     begun = started_at is not None and started_at <= until
     return CaseClock(

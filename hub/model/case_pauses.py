@@ -62,6 +62,10 @@ class Pauses:
             self.flaws,
         )
 
+    def standing_still_since(self, moment: datetime) -> Pauses:
+        """With one more stretch, which begins then and is open."""
+        return Pauses(_merged([*self.spans, Pause(moment, None)]), self.flaws)
+
     def stops(self, day: date) -> bool:
         """Whether that day does not count: a stretch began before it and lasts into it (as 民法典 201 counts days)."""
         return any(

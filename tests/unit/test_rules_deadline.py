@@ -142,6 +142,35 @@ def test_while_a_case_is_suspended_nothing_is_counted_and_nothing_is_reminded_of
     assert judged(CaseDeadline(), at(12, 24), told) == ([], [])
 
 
+def test_a_case_that_its_source_calls_suspended_without_telling_the_pause_stands_still_since_then() -> None:
+    told = {"state": CaseState.SUSPENDED, "as_of": at(11, 20, 9)}
+    assert card(at(12, 24), **told) is None
+    assert card(at(12, 24), **{**told, "as_of": None}) is None
+    # What was over by then was over, and once it goes on its clock runs again as it did.
+    assert card(at(12, 24), **{**told, "as_of": at(11, 24, 9)}) == YELLOW
+    assert card(at(12, 24), **{**told, "state": CaseState.HANDLING}) == RED
+    resumed = (Suspension(no="1", began_at=at(11, 17), ended_at=at(11, 18)),)
+    assert card(at(12, 24), suspensions=resumed, **told) is None
+    # A resumption that is younger than what calls it suspended is believed.
+    resumed = (Suspension(no="1", began_at=at(11, 20, 9), ended_at=at(11, 23, 9)),)
+    assert card(at(12, 24), suspensions=resumed, **told) == RED
+
+
+def test_what_nobody_has_applied_for_yet_has_no_limit() -> None:
+    draft = {"accepted_at": None, "promised": None, "due_at": at(11, 20)}
+    assert card(at(12, 24), state=CaseState.DRAFT, **draft) is None
+    assert card(at(12, 24), state=CaseState.ACCEPTING, **draft) == RED
+
+
+def test_of_a_case_in_hand_the_card_does_not_say_that_it_is_over_by_just_as_much_as_the_card_needs() -> None:
+    case_in_hand = thing("case", case(accepted_at=at(11, 16), promised=days(5)))
+    (red,), _ = judged(CaseDeadline(), at(12, 24), [case_in_hand])
+    assert "已超过承诺时限（5个工作日）1个工作日以上（" in red.summary
+    ended = thing("case", case(accepted_at=at(11, 16), promised=days(5), finished_at=at(11, 25, 10)))
+    (red,), _ = judged(CaseDeadline(), at(12, 24), [ended])
+    assert "已超过承诺时限（5个工作日）2个工作日（" in red.summary
+
+
 def test_a_case_that_was_over_before_it_was_suspended_keeps_its_card() -> None:
     stopped = (Suspension(no="1", began_at=at(11, 24, 10)),)
     assert card(at(12, 24), suspensions=stopped) == YELLOW

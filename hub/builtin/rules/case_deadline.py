@@ -36,7 +36,7 @@ from hub.model.case_clock import (
     usable,
     used_working_days,
 )
-from hub.model.codes import CaseKind, Level, Stage, TermUnit
+from hub.model.codes import CaseKind, CaseState, Level, Stage, TermUnit
 from hub.model.office_time import (
     LONGEST,
     before_office_time,
@@ -122,7 +122,7 @@ class CaseDeadline(CaseRule):
     params: CaseDeadlineParams
 
     def judge(self, seen: Seen, case: Case, history: History) -> Iterable[SignalDraft | Recheck]:
-        if is_instant(case):
+        if is_instant(case) or case.state is CaseState.DRAFT:
             return
         clock = clock_of(case, history.calendar, history.now, corrections_pause=self.params.corrections_pause)
         limit = clock.promised or clock.legal
@@ -196,7 +196,9 @@ class CaseDeadline(CaseRule):
         if level is Level.NOTICE or since < limit.at:
             words = f"{limit.basis}即将届满"
         else:
-            words = f"已超过{limit.basis}{f'{over}个工作日' if over else ''}（按{by}时间认定）"
+            # Of a case in hand it is what the card needs, and by now it may be more.
+            more = "以上" if clock.ended_at is None and self.params.overdue_by is OverdueBy.END else ""
+            words = f"已超过{limit.basis}{f'{over}个工作日{more}' if over else ''}（按{by}时间认定）"
         profile = PROFILES[self.params.profile]
         offsets = {Level.NOTICE: 0, Level.SERIOUS: profile.yellow, Level.GRAVE: profile.red}
         unknown = "（跨入节假日安排未公布的年度，暂定）" if clock.provisional else ""
