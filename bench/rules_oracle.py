@@ -213,21 +213,22 @@ def _by_strand(
     """Whoever names another place or another item than others has another trouble; who names none may have any."""
 
     def windows(group: Sequence[Told]) -> list[Window]:
-        return [
-            (_filled(ids, group), value, threshold, form)
-            for at_place in _parts(group, lambda one: one.place)
-            for of_item in _parts(at_place, lambda one: one.item)
-            for ids, value, threshold, form in windows_of(of_item)
-        ]
+        found = []
+        for place in {None, *(one.place or None for one in group)}:
+            for item in {None, *(one.item or None for one in group)}:
+                strand = [
+                    one for one in group if one.place in (None, "", place) and one.item in (None, "", item)
+                ]
+                at_place = {one.id for one in strand if one.place}
+                of_item = {one.id for one in strand if one.item}
+                found += [
+                    (_filled(window[0], group), *window[1:])
+                    for window in windows_of(strand)
+                    if (place is None or window[0] & at_place) and (item is None or window[0] & of_item)
+                ]
+        return found
 
     return windows
-
-
-def _parts(group: Sequence[Told], named: Callable[[Told], str | None]) -> list[Sequence[Told]]:
-    names = sorted({name for one in group if (name := named(one))})
-    if len(names) < 2:
-        return [group]
-    return [[one for one in group if named(one) in (None, "", name)] for name in names]
 
 
 def _burst(group: Sequence[Told]) -> list[Window]:

@@ -148,6 +148,32 @@ def test_who_names_another_place_or_item_is_not_counted_with_the_others_however_
         )
 
 
+@pytest.mark.parametrize("rule", [SuddenGroup(), LastingGroup()])
+def test_a_group_is_seen_whatever_else_is_said_there_however_many_items_are_named(rule) -> None:
+    people = [
+        told(START + at * HOUR, reporter_key=f"r{at}", matter_id=f"m{at}", item_name=item, **CELL)
+        for at, item in enumerate(("户口登记", "户口登记", None, None, "户口登记"))
+    ]
+    # Commoner items, two of each, within the same hours and long before.
+    others = [
+        told(
+            START + at * HOUR / 40 - days * DAY,
+            reporter_key=f"o{at}-{days}-{twice}",
+            matter_id=f"n{at}-{days}-{twice}",
+            item_name=f"事项{at}",
+            **CELL,
+        )
+        for days in (0, 60)
+        for at in range(40)
+        for twice in range(2)
+    ]
+    (alone,) = judged(rule, *people)
+    assert alone.value == 5
+    mine = {one.demand_id for one in people}
+    (among,) = [one for one in judged(rule, *people, *others) if mine & set(one.demand_ids)]
+    assert among.value == 5
+
+
 def test_a_group_that_its_matter_tells_is_not_told_again_by_its_place() -> None:
     at_the_place = group("a", "b", "c", **CELL)
     assert [one.key for one in judged(SuddenGroup(), *at_the_place)] == ["matter:m1"]

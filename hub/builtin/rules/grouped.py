@@ -30,6 +30,7 @@ from hub.builtin.rules.windows import (
     Window,
     counted,
     each,
+    heads_at_most,
     is_new,
     may_be_many,
     people,
@@ -89,6 +90,10 @@ class _Grouped(WarningRule):
                 if not (key in cells and _speaks(one, told)):
                     yield self._draft(key, one)
 
+    def _may_be_group(self, demands: Sequence[Outline]) -> bool:
+        span = demands[0].submitted_at, demands[-1].submitted_at + MOMENT
+        return heads_at_most(demands) >= self._least(span)
+
     @property
     @abstractmethod
     def _reach(self) -> Reach: ...
@@ -111,7 +116,7 @@ class _Grouped(WarningRule):
             around = self._reach.around(mine)
             heads = history.heads(subject, around)
             mine = {known: mine[known] for known, many in heads.items() if many >= self._least(around[known])}
-            judge = by_strand(self._judge(history))
+            judge = by_strand(self._judge(history), self._reach, self._may_be_group)
             episodes = whole_episodes(history, subject, mine, self._reach, judge, counts=_is_trouble)
             found.update({names[known]: several for known, several in episodes.items()})
         return found

@@ -6,11 +6,11 @@ is told under its matter or its cell is the rule's affair; docs/decisions/0019-g
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from hub.builtin.rules.windows import Judge, Window
+from hub.builtin.rules.windows import Judge, Reach, Window
 from hub.model.demand import DemandFacts
 from hub.sdk.rules import Outline, place_category
 
@@ -41,7 +41,7 @@ def shared_matter_key(demand: DemandFacts) -> str | None:
 
 def same_matter(one: Outline) -> tuple[str, ...]:
     """What this demand must share with another of the same person to be on the same matter; empty: with none."""
-    item = one.item_code or one.item_name
+    item = _item(one)
     tokens = (matter_key(one), cell_key(one), None if item is None else f"item:{item}")
     return tuple(token for token in tokens if token is not None)
 
@@ -52,7 +52,7 @@ def one_trouble(one: Outline, other: Outline) -> bool:
     Other items and other places part them, and other categories two people. A matter may hold demands of which nobody knows where
     they are: that their words are alike does not say that they are neighbours.
     """
-    if _apart(one.item_code or one.item_name, other.item_code or other.item_name):
+    if _apart(_item(one), _item(other)):
         return False
     if _apart(one.place_id, other.place_id):
         return False
@@ -65,50 +65,90 @@ def one_trouble(one: Outline, other: Outline) -> bool:
     )
 
 
-def strands(demands: Sequence[Outline]) -> list[Sequence[int]]:
-    """The places of those among one key's demands that may tell of one trouble, ascending: all of them, unless places or items part them.
+@dataclass(frozen=True, slots=True)
+class Strand:
+    """Those among one key's demands that may tell of one trouble: no two of them name different places, or different items.
 
-    Who says no place, or no item, may mean any: such a demand is in every strand. Looked at are the sixteen commonest places and items.
+    Attributes:
+        places: Where they stand among the key's demands, ascending.
+        named: For the place and the item that the strand is of, the numbers of those of `places` that name it: a window that
+            holds none of them is another strand's.
     """
-    everybody: Sequence[int] = range(len(demands))
-    return [
-        of_item
-        for at_place in _parted([one.place_id for one in demands], everybody)
-        for of_item in _parted([one.item_code or one.item_name for one in demands], at_place)
-    ]
+
+    places: Sequence[int]
+    named: tuple[Sequence[int], ...]
+
+    def whole(self, window: Window) -> Window | None:
+        """The window among all of the key's demands; None where it is another strand's."""
+        for named in self.named:
+            at = bisect_left(named, window.first)
+            if at == len(named) or named[at] >= window.behind:
+                return None
+        return replace(window, first=self.places[window.first], behind=self.places[window.behind - 1] + 1)
 
 
-def by_strand(judge: Judge) -> Judge:
-    """The same judge, of each of a key's strands by itself."""
+def strands(demands: Sequence[Outline], reach: Reach) -> Iterator[Strand]:
+    """The strands of these demands, which ascend by time.
+
+    Who says no place, or no item, may mean any: such a demand is in every strand that it is near to, and those who say neither are
+    one of their own. A strand reaches no farther than what bears on windows with a demand that names its place or item: so what
+    becomes of a window is the same, however much more was read.
+    """
+    at_place, of_item = [one.place_id or None for one in demands], [_item(one) or None for one in demands]
+    for place in (None, *_names(at_place)):
+        here: Sequence[int] = [at for at, said in enumerate(at_place) if said is None or said == place]
+        of_place = [at for at in here if at_place[at] is not None]
+        if place is not None:
+            here = _near(demands, here, of_place, reach)
+        for item in (None, *_names(of_item[at] for at in here)):
+            mine: Sequence[int] = [at for at in here if of_item[at] is None or of_item[at] == item]
+            if item is not None:
+                mine = _near(demands, mine, [at for at in mine if of_item[at] is not None], reach)
+            numbers = range(len(mine))
+            named = (
+                () if place is None else [number for number in numbers if at_place[mine[number]] is not None],
+                () if item is None else [number for number in numbers if of_item[mine[number]] is not None],
+            )
+            if mine:
+                yield Strand(mine, tuple(one for one in named if one != ()))
+
+
+def by_strand(judge: Judge, reach: Reach, enough: Callable[[Sequence[Outline]], bool]) -> Judge:
+    """The same judge, of each of a key's strands by itself; those that do not hold ``enough`` are not looked at."""
 
     def judged(read: Mapping[str, Sequence[Outline]]) -> dict[str, list[Window]]:
         parts: dict[str, Sequence[Outline]] = {}
-        stands: dict[str, tuple[str, Sequence[int]]] = {}
+        stands: dict[str, tuple[str, Strand]] = {}
         for key, demands in read.items():
-            for number, places in enumerate(strands(demands)):
-                name = f"{key}\0{number}"
-                stands[name] = key, places
-                parts[name] = demands if len(places) == len(demands) else [demands[at] for at in places]
+            for number, strand in enumerate(strands(demands, reach)):
+                mine = [demands[at] for at in strand.places]
+                if enough(mine):
+                    name = f"{key}\0{number}"
+                    parts[name], stands[name] = mine, (key, strand)
         found: dict[str, list[Window]] = {}
         for name, windows in judge(parts).items():
-            key, places = stands[name]
-            found.setdefault(key, []).extend(
-                replace(one, first=places[one.first], behind=places[one.behind - 1] + 1) for one in windows
-            )
+            key, strand = stands[name]
+            found.setdefault(key, []).extend(filter(None, map(strand.whole, windows)))
         return found
 
     return judged
 
 
-def _parted(named: Sequence[str | None], among: Sequence[int]) -> list[Sequence[int]]:
-    counts = Counter(name for place in among if (name := named[place]))
-    if len(counts) < 2:
-        return [among]
-    commonest = sorted(counts, key=lambda name: (-counts[name], name))[:_MOST_STRANDS]
-    return [[place for place in among if named[place] in (None, "", name)] for name in commonest]
+def _item(one: Outline) -> str | None:
+    return one.item_code or one.item_name
 
 
-_MOST_STRANDS = 16
+def _names(said: Iterable[str | None]) -> list[str]:
+    return sorted({one for one in said if one is not None})
+
+
+def _near(
+    demands: Sequence[Outline], among: Sequence[int], named: Sequence[int], reach: Reach
+) -> Sequence[int]:
+    """Those of ``among`` that bear on a window with one of ``named``."""
+    since = demands[named[0]].submitted_at - reach.window - reach.before
+    until = demands[named[-1]].submitted_at + reach.window
+    return [at for at in among if since <= demands[at].submitted_at < until]
 
 
 def _apart(one: str | None, other: str | None) -> bool:

@@ -63,6 +63,15 @@ def may_be_many(demands: Sequence[Outline]) -> bool:
     return len(demands) > 1 or any(one.declared_group_size for one in demands)
 
 
+def heads_at_most(demands: Iterable[Outline]) -> int:
+    """No window among these has more heads than that."""
+    callers, most = set(), 0
+    for one in demands:
+        callers.add(one.reporter_key)
+        most = max(most, one.declared_group_size or 0)
+    return len(callers - {None}) + most
+
+
 def each(judge: Callable[[Sequence[Outline]], Iterable[Window]]) -> Judge:
     """A judge that looks at one key's demands alone."""
     return lambda read: {key: judge(demands) for key, demands in read.items()}
