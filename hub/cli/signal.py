@@ -102,7 +102,7 @@ def _plain(hold: Hold | None) -> dict[str, Any] | None:
 
 
 def _tell_signal(one: dict[str, Any], hold: Hold | None, within: str | None) -> None:
-    from hub.cli import out, words
+    from hub.cli import observed, out, words
 
     level = words.level(one["level"], subject=one["subject"], rule_id=one["rule_id"])
     marks = [words.word(words.SIGNAL_STATES, one["state"]), level]
@@ -112,7 +112,7 @@ def _tell_signal(one: dict[str, Any], hold: Hold | None, within: str | None) -> 
     out.say(f"{one['signal_id']}  {one['rule_id']}  {', '.join(marks)}")
     out.say(f"    {one['summary']}")
     out.say(
-        f"    {one['metric']} {one['value']:g} (threshold {one['threshold']:g}), {out.plural(one['demands'], 'demand')}, "
+        f"    {one['metric']} {one['value']:g} (threshold {one['threshold']:g}), {observed.rests_on(one['demands'], one['observed'])}, "
         f"{out.moment(one['window_from'])} to {out.moment(one['window_to'])}"
     )
     if one["traits"]:

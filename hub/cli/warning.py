@@ -245,7 +245,7 @@ def _again(hub: Hub, found: Why) -> Recomputed:
 def _tell(
     found: Why, orders: list[dict[str, Any]], told: list[dict[str, Any]], again: Recomputed | None
 ) -> None:
-    from hub.cli import out, words
+    from hub.cli import observed, out, words
 
     signal, warning = found.signal, found.warning
     window = f"{out.moment(signal.window_from)} to {out.moment(signal.window_to)}"
@@ -295,7 +295,7 @@ def _tell(
         )
     out.say()
     for thing in found.observed:
-        out.say(_observed(thing))
+        out.say(observed.line(thing))
     if found.demands:
         _tell_demands(found)
     _tell_told(told)
@@ -343,14 +343,3 @@ def _tell_told(told: list[dict[str, Any]]) -> None:
 
 def _counted(counts: Sequence[tuple[str, int]]) -> str | None:
     return "、".join(f"{what} ×{count}" for what, count in counts) or None
-
-
-def _observed(one: dict[str, Any]) -> str:
-    """One thing in a line: kind, number and what is told of it, codes and links left out."""
-    skip = {"kind", "number", "watch", "case_no", "item_code"}
-    said = "，".join(
-        value[:16].replace("T", " ") if name.endswith("_at") and isinstance(value, str) else str(value)
-        for name, value in one.items()
-        if name not in skip and not isinstance(value, list)
-    )
-    return f"{one['kind']} {one['number']}  {said}"

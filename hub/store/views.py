@@ -26,7 +26,7 @@ _DEMAND_FIELDS = (
 _SIGNAL = (
     "s.signal_id, s.rule_id, s.rule_version, s.subject, s.state, s.level, s.historical, s.window_from, s.window_to, s.metric, "
     "s.value, s.threshold, s.baseline, s.reporters, s.summary, s.auto_issue, s.first_seen_at, s.last_seen_at, s.triaged_at, "
-    "s.triaged_by, s.triage_verdict, s.triage_reason, s.merged_into, cardinality(s.demand_ids) AS demands, w.warning_no"
+    "s.triaged_by, s.triage_verdict, s.triage_reason, s.merged_into, cardinality(s.demand_ids) AS demands, cardinality(s.observed) AS observed, w.warning_no"
 )
 _OF_SIGNALS = (
     "FROM signal s LEFT JOIN warning_signal m USING (signal_id) LEFT JOIN warning w USING (warning_id)"
