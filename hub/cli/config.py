@@ -54,7 +54,8 @@ def apply(
 
     def tell() -> None:
         if not done.new:
-            out.say(f"Version {done.version} holds this document already; nothing was changed.")
+            changed = "rules that came since take it up" if done.rejudged else "nothing was changed"
+            out.say(f"Version {done.version} holds this document already; {changed}.")
         else:
             out.say(f"Version {done.version} stands.")
         if done.rejudged:

@@ -238,10 +238,15 @@ def apply(
     ).one_or_none()
     if last is not None and last.digest == fingerprint:
         renewed = _renew_secrets(connection, sealer, document.endpoints, secrets, last.version)
+        # A rule that came with an upgrade may read what the document says to all rules, such as the lexicon.
+        changed = _settle_rules(connection, rules, settings, author, now)
         _log_scores(connection, document.scores, table, author, digest, now)
+        if changed:
+            _log_applied(connection, last.version, changed, author, digest, now)
         return Applied(
             last.version,
             False,
+            rejudged=tuple(changed),
             renewed_secrets=renewed,
             gazetteer=gazetteer,
             catalogue=catalogue,
@@ -262,13 +267,32 @@ def apply(
         .values(active=False, config_version=version)
     )
     _write_routing(connection, document, version)
+    changed = _settle_rules(connection, rules, settings, author, now)
+    _log_scores(connection, document.scores, table, author, digest, now)
+    _log_applied(connection, version, changed, author, digest, now)
+    return Applied(version, True, tuple(changed), tuple(named), gazetteer, catalogue, table)
+
+
+def _settle_rules(
+    connection: Connection,
+    rules: Mapping[str, type[WarningRule]],
+    settings: Sequence[tuple[RuleEntry, dict[str, Any]]],
+    author: str,
+    now: datetime,
+) -> list[str]:
+    """Writes what is set otherwise than before; the rules for which everything waits again."""
     changed = _write_rules(connection, settings, author, now)
     if changed:
         _judge_again(connection, [rules[rule_id] for rule_id in changed if rule_id in rules])
         reach.all_waits(
             connection, {rule_id: rules[rule_id].version for rule_id in changed if rule_id in rules}
         )
-    _log_scores(connection, document.scores, table, author, digest, now)
+    return changed
+
+
+def _log_applied(
+    connection: Connection, version: int, changed: Sequence[str], author: str, digest: Digest, now: datetime
+) -> None:
     write_audit(
         connection,
         digest,
@@ -276,9 +300,8 @@ def apply(
         actor=author,
         action="config.apply",
         subject=f"configuration {version}",
-        detail={"rejudged": changed},
+        detail={"rejudged": list(changed)},
     )
-    return Applied(version, True, tuple(changed), tuple(named), gazetteer, catalogue, table)
 
 
 def _put_catalogue(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from hub.builtin.rules.repeated import RepeatedReporter
 from hub.clock import ManualClock
 from hub.errors import ConfigError
 from hub.seal import KeyRing
 from hub.store.engine import Store
-from tests.support.judging import COUNTY, County
+from tests.support.judging import COUNTY, County, plugins_with
 
 MINE = {"words": {"crowd": ["集体停运"]}, "whitelist": ["聚集能量"], "without": ["静坐"]}
 
@@ -44,6 +45,25 @@ def test_a_countys_words_judge_what_is_stored_again_and_signals_name_the_version
     assert "W08" in county.configure(COUNTY).rejudged  # back to the hub's own
     county.evaluate()
     assert {one.nos[0] for one in county.signals(rule="W08") if one.state == "open"} == {"gone", "white"}
+
+
+def test_a_rule_that_came_with_an_upgrade_obeys_the_countys_part_when_the_same_document_is_applied_again(
+    store: Store, ring: KeyRing, clock: ManualClock
+) -> None:
+    before = County(store, ring, clock, plugins_with(own=[RepeatedReporter]))
+    before.configure({**COUNTY, "lexicon": MINE})
+    after = County(store, ring, clock)
+    after.judged(after.demand(text="为了聚集能量"))
+    assert len(after.signals(rule="W08")) == 1
+    done = after.configure({**COUNTY, "lexicon": MINE})
+    assert (done.new, done.rejudged) == (False, ("W08",))
+    after.evaluate()
+    assert [one.state for one in after.signals(rule="W08")] == ["dismissed"]
+    assert after.configure({**COUNTY, "lexicon": MINE}).rejudged == ()
+    ((detail,),) = after.rows(
+        "SELECT detail FROM audit_log WHERE action = 'config.apply' ORDER BY audit_id DESC LIMIT 1"
+    )
+    assert detail == {"rejudged": ["W08"]}
 
 
 def test_a_rules_own_entry_goes_before_the_countys_part(county: County) -> None:
