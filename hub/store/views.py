@@ -29,7 +29,8 @@ _SIGNAL = (
     "s.triaged_by, s.triage_verdict, s.triage_reason, s.merged_into, cardinality(s.demand_ids) AS demands, cardinality(s.observed) AS observed, w.warning_no"
 )
 _OF_SIGNALS = (
-    "FROM signal s LEFT JOIN warning_signal m USING (signal_id) LEFT JOIN warning w USING (warning_id)"
+    # What was revoked is no longer a signal's warning, though the two stay linked until it has another.
+    "FROM signal s LEFT JOIN warning_signal m USING (signal_id) LEFT JOIN warning w ON w.warning_id = m.warning_id AND w.state <> 'revoked'"
 )
 _WARNING = (
     "w.warning_id, w.warning_no, w.signal_id, w.rule_id, w.level, w.state, w.issued_at, w.issued_by, w.reason, w.dispatched_at, "

@@ -167,6 +167,12 @@ def test_a_warning_is_revoked_and_the_department_reads_of_it(desk):
     types = [json.loads(one.body)["type"] for one in desk.department.deliveries]
     assert types == ["order.created", "warning.revoked"]
     assert "摘牌" in desk.hub("warning", "show", number).out
+    # The signal belongs to no warning any more, in whatever list it stands.
+    (dismissed,) = signals(desk, "--state", "dismissed")
+    assert dismissed["warning_no"] is None
+    demand = desk.hub("demand", "list", "--json").document["demands"][0]["demand_no"]
+    shown = desk.hub("demand", "show", demand, "--json").document["demand"]
+    assert [one["warning_no"] for one in shown["signals"]] == [None]
 
 
 @pytest.mark.requirement("R3")
