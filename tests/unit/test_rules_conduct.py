@@ -363,3 +363,43 @@ def test_missing_documents_and_opinions_count_where_the_source_tells_them() -> N
     assert only(strict, **fields).labels == ("重点研判", "缺少受理文书", "缺少决定文书", "办理意见过短")
     told = {**fields, "accept_doc_no": "SL1", "result_doc_no": "JD1", "steps": (CaseStep(no="1", ended_at=at(11, 4), opinion="经审核同意"),)}  # fmt: skip
     assert only(strict, **told) is None
+
+
+# ---- Windows of two organisations that bear one number
+
+
+@pytest.mark.requirement("R44")
+def test_ten_decisions_at_two_windows_of_one_number_are_not_in_haste_together() -> None:
+    def at_window(number: int, organisation: str) -> Any:
+        moment = at(11, 9) + timedelta(seconds=20 * number)
+        what = Case(
+            source_no=f"C{number}", case_no=f"C{number}", window_no="1", organisation=organisation, applied_at=at(11, 2),
+            accepted_at=at(11, 3), finished_at=moment, result=CaseResult.GRANTED,
+        )  # fmt: skip
+        return thing("case", what, number=f"T{number:03}")
+
+    mixed = [at_window(number, ("龙山乡", "周党镇")[number % 2]) for number in range(10)]
+    assert judged(ApprovedInHaste(), LATER, mixed)[0] == []
+    one = [at_window(number, "龙山乡") for number in range(10)]
+    assert [draft.key for draft in judged(ApprovedInHaste(), LATER, one)[0]] == ["window:龙山乡|1/2026-11-09"]
+
+
+def test_refusals_at_two_windows_of_one_number_are_two_shares() -> None:
+    def at_window(number: int, month: int, organisation: str, result: CaseResult) -> Any:
+        what = Case(
+            source_no=f"C{number}", case_no=f"C{number}", window_no="1", organisation=organisation, applied_at=at(month, 5), result=result
+        )  # fmt: skip
+        return thing("case", what, number=f"T{number:03}")
+
+    before = [
+        at_window(100 * month + number, month, organisation, CaseResult.GRANTED)
+        for month in (8, 9, 10)
+        for organisation in ("龙山乡", "周党镇")
+        for number in (range(10) if organisation == "龙山乡" else range(20, 30))
+    ]
+    now = [at_window(number, 11, ("龙山乡", "周党镇")[number % 2], CaseResult.DENIED) for number in range(8)]
+    assert judged(ManyRefusals(), LATER, [*before, *now])[0] == []
+    more = [at_window(50 + number, 11, "龙山乡", CaseResult.DENIED) for number in range(5)]
+    assert [one.key for one in judged(ManyRefusals(), LATER, [*before, *now, *more])[0]] == [
+        "window:龙山乡|1/2026-11"
+    ]

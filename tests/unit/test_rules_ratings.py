@@ -148,6 +148,18 @@ def test_more_than_sixty_best_ratings_of_one_device_in_ten_minutes_cannot_be(cou
     assert all("重点研判" in one.labels for one in drafts)
 
 
+def test_ratings_at_two_windows_of_one_number_are_not_given_at_once() -> None:
+    def at_window(number: int, organisation: str) -> Any:
+        moment = at(11, 16) + timedelta(seconds=4 * number)
+        return rated(f"R{number:03d}", 5, moment, window_no="1", organisation=organisation)
+
+    mixed = [at_window(number, ("龙山乡", "周党镇")[number % 2]) for number in range(100)]
+    assert judged(OddRatings(), LATER, mixed)[0] == []
+    both = [at_window(number, ("龙山乡", "周党镇")[number % 2]) for number in range(124)]
+    keys = {one.key for one in judged(OddRatings(), LATER, both)[0]}
+    assert keys == {"window:龙山乡|1/2026-11-16", "window:周党镇|1/2026-11-16"}
+
+
 def test_sixty_one_good_ratings_that_are_not_the_best_or_of_two_days_are_nothing() -> None:
     good = [rated(f"R{number:03d}", 4, at(11, 16), device_no="PJQ-1") for number in range(61)]
     days = [

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from hub.builtin.rules.observing import MIXED, draft, organisation_of, recheck
+from hub.builtin.rules.observing import MIXED, draft, number_of, organisation_of, recheck, window_of
 from hub.clock import COUNTY_ZONE
 from hub.model.case import Case
 from hub.model.codes import CaseResult, Level, Stage
@@ -48,7 +48,7 @@ class ManyRefusals(ObservationRule):
 
     rule_id: ClassVar[str] = "E11"
     title: ClassVar[str] = "退件异常"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     subject: ClassVar[str] = MIXED
     observes: ClassVar[tuple[str, ...]] = ("case",)
     stage: ClassVar[Stage | None] = Stage.AFTER
@@ -62,7 +62,7 @@ class ManyRefusals(ObservationRule):
         month = _month_of(seen.at)
         # A late refusal also changes what the following months are compared with.
         for later in range(_BASELINE_MONTHS + 1):
-            for name, value in (("item", case.item_code), ("window", case.window_no)):
+            for name, value in (("item", case.item_code), ("window", window_of(seen))):
                 if value is not None:
                     yield f"{name}:{value}/{_shift_month(month, later)}"
 
@@ -74,7 +74,10 @@ class ManyRefusals(ObservationRule):
             if begins > history.now:
                 continue
             since, _ = _month_span(_shift_month(month, -_BASELINE_MONTHS))
-            seen = history.seen("case", name, {value: (since, ends)}).get(value, ())
+            asked = value if name == "item" else number_of(value)
+            seen = history.seen("case", name, {asked: (since, ends)}).get(asked, ())
+            if name == "window":
+                seen = [one for one in seen if window_of(one) == value]
             yield from self._judge(key, name, month, begins, seen)
             yield from recheck(key, history, ends)
 

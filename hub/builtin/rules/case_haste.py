@@ -9,7 +9,16 @@ from typing import ClassVar
 from pydantic import Field
 
 from hub.builtin.rules.case_deadline import is_instant
-from hub.builtin.rules.observing import MIXED, bursts, day_of, day_span, draft, local_time
+from hub.builtin.rules.observing import (
+    MIXED,
+    bursts,
+    day_of,
+    day_span,
+    draft,
+    local_time,
+    number_of,
+    window_of,
+)
 from hub.model.case import Case
 from hub.model.case_clock import usable
 from hub.model.codes import CaseResult, Level, Stage
@@ -39,14 +48,14 @@ class ApprovedInHaste(ObservationRule):
     """秒批异常: a decision less than a minute after acceptance, or many decisions of one window within minutes.
 
     Instant cases, and what a machine decides, are left out: they are meant to be fast. Keys are cases (``case:01J…``), and windows
-    with a day (``window:A01/2026-11-20``): what was decided on that day among the cases of the 31 days before.
+    with a day (``window:housing|A01/2026-11-20``): what was decided on that day among the cases of the 31 days before.
 
     Source: domain.md §4.2 E13; R36, R44.
     """
 
     rule_id: ClassVar[str] = "E13"
     title: ClassVar[str] = "秒批异常"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     subject: ClassVar[str] = MIXED
     observes: ClassVar[tuple[str, ...]] = ("case",)
     stage: ClassVar[Stage | None] = Stage.AFTER
@@ -59,8 +68,8 @@ class ApprovedInHaste(ObservationRule):
         if decided_at is None:
             return
         yield f"case:{seen.id}"
-        if case.window_no is not None:
-            yield f"window:{case.window_no}/{day_of(decided_at)}"
+        if (window := window_of(seen)) is not None:
+            yield f"window:{window}/{day_of(decided_at)}"
 
     def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft | Recheck]:
         ids = {one.key.removeprefix("case:"): EVER for one in keys if one.key.startswith("case:")}
@@ -71,12 +80,14 @@ class ApprovedInHaste(ObservationRule):
         for key in windows:
             window, _, day = key.rpartition("/")
             begins, ends = day_span(day)
-            since, until = spans.get(window, (begins, ends))
-            spans[window] = (min(since, begins - _LOOK_BACK), max(until, ends))
+            number = number_of(window)
+            since, until = spans.get(number, (begins, ends))
+            spans[number] = (min(since, begins - _LOOK_BACK), max(until, ends))
         seen = history.seen("case", "window", spans)
         for key in windows:
             window, _, day = key.rpartition("/")
-            yield from self._together(f"window:{key}", day, seen.get(window, ()))
+            mine = [one for one in seen.get(number_of(window), ()) if window_of(one) == window]
+            yield from self._together(f"window:{key}", day, mine)
 
     def _single(self, seen: Seen) -> SignalDraft | None:
         case: Case = seen.what

@@ -89,6 +89,24 @@ def organisation_of(what: Any) -> str | None:
     return getattr(what, "organisation_code", None) or getattr(what, "organisation", None)
 
 
+def window_of(seen: Seen) -> str | None:
+    """A window as keys bear it, ``organisation|number``: the first window of one organisation is not that of another. None where it tells none."""
+    number = getattr(seen.what, "window_no", None)
+    if number is None:
+        return None
+    organisation = organisation_of(seen.what)
+    return str(number) if organisation is None else f"{organisation}{_AT}{number}"
+
+
+def number_of(window: str) -> str:
+    """The window's own number, by which history knows it."""
+    organisation, bar, number = window.partition(_AT)
+    return number if bar else organisation
+
+
+_AT = "|"
+
+
 def recheck(key: str, history: History, *moments: datetime | None) -> Iterator[Recheck]:
     """The earliest of these moments that is still to come."""
     ahead = [moment for moment in moments if moment is not None and moment > history.now]

@@ -18,7 +18,9 @@ from hub.builtin.rules.observing import (
     draft,
     just_after,
     local_time,
+    number_of,
     recheck,
+    window_of,
 )
 from hub.model.calendar import working_days_due
 from hub.model.case import Case
@@ -224,7 +226,7 @@ class OddRatings(ObservationRule):
 
     rule_id: ClassVar[str] = "W13"
     title: ClassVar[str] = "好评异常"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     subject: ClassVar[str] = MIXED
     observes: ClassVar[tuple[str, ...]] = ("rating",)
     stage: ClassVar[Stage | None] = Stage.AFTER
@@ -236,8 +238,8 @@ class OddRatings(ObservationRule):
         if what.level is RatingLevel.VERY_GOOD:
             if what.device_no is not None:
                 yield f"device:{what.device_no}/{day_of(what.rated_at)}"
-            elif what.window_no is not None:
-                yield f"window:{what.window_no}/{day_of(what.rated_at)}"
+            elif (window := window_of(seen)) is not None:
+                yield f"window:{window}/{day_of(what.rated_at)}"
 
     def evaluate(self, keys: Sequence[AffectedKey], history: History) -> Iterable[SignalDraft | Recheck]:
         for subject in ("device", "window"):
@@ -247,9 +249,13 @@ class OddRatings(ObservationRule):
                 mine = {
                     key.partition(":")[2].rpartition("/")[0]: key for key in asked if key.endswith(f"/{day}")
                 }
-                found = history.seen("rating", subject, {number: day_span(day) for number in mine})
-                for number, ratings in found.items():
-                    yield from self._at_once(mine[number], subject, ratings)
+                numbers = {one: number_of(one) if subject == "window" else one for one in mine}
+                found = history.seen("rating", subject, dict.fromkeys(numbers.values(), day_span(day)))
+                for one, key in mine.items():
+                    ratings = found.get(numbers[one], ())
+                    if subject == "window":
+                        ratings = [two for two in ratings if window_of(two) == one]
+                    yield from self._at_once(key, subject, ratings)
 
     def _at_once(self, key: str, subject: str, ratings: Sequence[Seen]) -> Iterator[SignalDraft]:
         best = [
