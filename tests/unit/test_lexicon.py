@@ -112,7 +112,7 @@ def test_an_everyday_word_tells_of_an_emergency_only_with_a_victim_and_neither_p
 
 
 def test_another_lexicon_is_another_version_of_its_rule():
-    assert (LEXICON.version, SensitiveSudden.version) == ("2026.11.2", "2")
+    assert (LEXICON.version, SensitiveSudden.version) == ("2026.11.3", "3")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ class SensitiveSudden(ReadsWords):
 
     rule_id: ClassVar[str] = "W08"
     title: ClassVar[str] = "敏感突发"
-    version: ClassVar[str] = "2"  # changes with the lexicon: the same words may be judged otherwise
+    version: ClassVar[str] = "3"  # changes with the lexicon: the same words may be judged otherwise
     subject: ClassVar[str] = "demand"
 
     def keys(self, demand: DemandFacts) -> Iterable[str]:
