@@ -31,17 +31,20 @@ class Language(NamedTuple):
     closings: tuple[re.Pattern[str], ...]
 
 
-SPOKEN, KNOWN, STOP, OPEN, LOOKED_AT = 1, 2, 4, 8, 16
+SPOKEN, STOP, OPEN, LOOKED_AT, PROPER, PART, REGION = (1 << at for at in range(7))
 Kind = tuple[int, tuple[str, ...], tuple[str, ...], str | None]
 """What is known of a word without its text, in this order; a plain tuple, for tens of thousands are kept.
 
-- Marks, added up: it has letters, digits or Chinese characters only (``SPOKEN``); the dictionary has it (``KNOWN``); it says nothing
-  of a matter (``STOP``); no dictionary has it, or it is a single character: part of a name, perhaps (``OPEN``); it is open or ends a
-  place's name (``LOOKED_AT``), as one word in four is.
+- Marks, added up: it has letters, digits or Chinese characters only (``SPOKEN``); it says nothing of a matter (``STOP``); no dictionary
+  has it, or it is a single character: part of a name, perhaps (``OPEN``); it is open, ends a place's name or names a region
+  (``LOOKED_AT``), as one word in six does; the dictionary has it as somebody's or something's own name (``PROPER``); it may stand before such an ending (``PART``);
+  it names a city, county or district (``REGION``).
 - The words that it adds to a text: itself, and shorter ones within it.
 - The pairs of characters that it adds to a text's names.
 - How a place's name ends with it; None when none does.
 """
+_PROPER_TAGS = frozenset(("ns", "nr", "nz", "nt", "nrt"))
+_TAGS_OF_PARTS = _PROPER_TAGS | frozenset("n s t j eng zg vg ng ag g b l i m a an k h vn tg q nrfg".split())
 
 
 @cache
@@ -97,17 +100,29 @@ class _Kinds(dict[str, Kind]):
     """
 
     def __missing__(self, word: str) -> Kind:
-        if len(self) >= _MOST_KINDS:
-            self.clear()
-        kind = self[word] = _kind_of(word)
+        """Raises KeyError for a word that falls apart where it stands alone: what it is only its text tells (`told`)."""
+        import rjieba
+
+        ((_, tag), *more) = rjieba.tag(word)
+        if more:
+            raise KeyError(word)
+        return self.told(word, tag)
+
+    def told(self, word: str, tag: str) -> Kind:
+        """The kind of a word with its part of speech, which is the same in every text."""
+        kind = self.get(word)
+        if kind is None:
+            if len(self) >= _MOST_KINDS:
+                self.clear()
+            kind = self[word] = _kind_of(word, tag)
         return kind
 
 
-KINDS: Mapping[str, Kind] = _Kinds()
-"""What is known of each word: ``KINDS[word]`` for any word whatever."""
+KINDS = _Kinds()
+"""What is known of each word: ``KINDS[word]``."""
 
 
-def _kind_of(word: str) -> Kind:
+def _kind_of(word: str, tag: str) -> Kind:
     lists = language()
     if not _SPOKEN.match(word):
         return 0, (), (), None
@@ -118,9 +133,17 @@ def _kind_of(word: str) -> Kind:
         says = (word.lower(), *_within(word, lists)) if known and len(word) > 2 else (word.lower(),)
     names = tuple([pair for pair in pairs(word) if may_name(pair)]) if is_open else ()
     ending = next((one for one in lists.endings.get(word[-1], ()) if word.endswith(one)), None)
-    looked_at = is_open or ending is not None
-    marks = SPOKEN | known * KNOWN | stopped * STOP | is_open * OPEN | looked_at * LOOKED_AT
-    return marks, says, names, ending
+    is_region = tag == "ns" and len(word) > 2 and word[-1] in "市县区"
+    marks = {
+        SPOKEN: True,
+        STOP: stopped,
+        OPEN: is_open,
+        LOOKED_AT: is_open or ending is not None or is_region,
+        PROPER: known and not stopped and len(word) > 1 and tag in _PROPER_TAGS,
+        PART: (tag in _TAGS_OF_PARTS or not known) and (not stopped or word in lists.no_names),
+        REGION: is_region,
+    }
+    return sum(mark for mark, holds in marks.items() if holds), says, names, ending
 
 
 def is_known(word: str) -> bool:

@@ -83,9 +83,14 @@ def packed(
     """A vector as it is kept (`hub.text.matter_vector.Vector`): the same bytes for the same vector."""
     codes = [_CODES[feature] for feature in weights]
     marks = [
-        round(weight * UNIT) << _MARK_BITS | mark | (feature in title) | _PLACE * (feature in place_words)
-        for (feature, weight), (_, mark) in zip(weights.items(), codes, strict=True)
+        int(weight * UNIT + 0.5) << _MARK_BITS | mark
+        for weight, (_, mark) in zip(weights.values(), codes, strict=True)
     ]
+    at = dict(zip(weights, range(len(marks)), strict=True))
+    for feature in title:
+        marks[at[feature]] |= _TITLE
+    for feature in place_words:
+        marks[at[feature]] |= _PLACE
     return b"".join(
         (
             _HEAD.pack(FORM, len(codes)),
@@ -294,9 +299,14 @@ def _shared(mine: _Table, kept: _Table, first: Any, second: Any) -> tuple[Any, A
     # Which of its features a vector has, one more than its place among them; 0 where it has none such.
     places = np.zeros((len(mine.sizes), len(known)), np.uint8)
     places[mine.owners, at] = np.arange(len(at)) - mine.starts[mine.owners] + 1
-    found = np.minimum(np.searchsorted(known, kept.codes), len(known) - 1)
-    anywhere = known[found] == kept.codes
-    found, marks = found[anywhere], kept.marks[anywhere]
+    # Three in four features of the others are of none here: a look at 16 bits of each spares most of them the search.
+    perhaps = np.zeros(1 << 16, np.bool_)
+    perhaps[known & 0xFFFF] = True
+    anywhere = np.flatnonzero(perhaps[kept.codes & 0xFFFF])
+    found = np.minimum(np.searchsorted(known, kept.codes[anywhere]), len(known) - 1)
+    sure = known[found] == kept.codes[anywhere]
+    found, anywhere = found[sure], anywhere[sure]
+    marks = kept.marks[anywhere]
     sizes = np.bincount(kept.owners[anywhere], minlength=len(kept.sizes))
     starts = sizes.cumsum() - sizes
     many = sizes[second]

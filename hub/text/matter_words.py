@@ -19,9 +19,11 @@ from typing import NamedTuple
 from hub.text.forms import half_width
 from hub.text.matter_language import (
     KINDS,
-    KNOWN,
     LOOKED_AT,
     OPEN,
+    PART,
+    PROPER,
+    REGION,
     SPOKEN,
     STOP,
     Language,
@@ -48,8 +50,6 @@ _NUMBERED = re.compile(
 )
 # With the spaces what the cut cannot take: half of a character that needs two.
 _SPACE = re.compile(r"[\s\ud800-\udfff]+")
-_PROPER = frozenset(("ns", "nr", "nz", "nt", "nrt"))
-_PARTS_OF_NAMES = _PROPER | frozenset("n s t j eng zg vg ng ag g b l i m a an k h vn tg q nrfg".split())
 
 
 class Words(NamedTuple):
@@ -133,16 +133,22 @@ class _Reading:
         """Takes the words, and looks closer only at those that may be part of a name: this is a quarter of what grouping a text costs."""
         import rjieba
 
-        self.cut = cut = rjieba.tag(text)
-        self.kinds = kinds = [KINDS[word] for word, _ in cut]
+        try:
+            cut = rjieba.cut(text)
+            kinds = [KINDS[word] for word in cut]
+        except KeyError:
+            tagged = rjieba.tag(text)
+            cut, kinds = [word for word, _ in tagged], [KINDS.told(*one) for one in tagged]
+        self.cut, self.kinds = cut, kinds
         self.words += chain.from_iterable([says for _, says, _, _ in kinds])
-        self.regions += [word for word, tag in cut if tag == "ns" and len(word) > 2 and word[-1] in "市县区"]
         taken = -1
         for at in [at for at, (marks, _, _, _) in enumerate(kinds) if marks & LOOKED_AT]:
             marks, _, names, ending = kinds[at]
             if marks & OPEN:
                 self.names += names
-            if not marks & STOP:
+            if marks & REGION:
+                self.regions.append(cut[at])
+            if at and not marks & STOP:
                 self._take_pair(at - 1, at)
             if ending is not None and self._take_place(at, ending, taken, no_names):
                 taken = at
@@ -151,22 +157,16 @@ class _Reading:
 
     def _take_pair(self, first: int, second: int) -> None:
         """Takes what two words side by side, of which the second says something, tell of a name."""
-        if first < 0:
-            return
         marks, next_marks = self.kinds[first][0], self.kinds[second][0]
         if marks & (SPOKEN | STOP) != SPOKEN or not next_marks & SPOKEN or not (marks | next_marks) & OPEN:
             return
-        word, next_word = self.cut[first][0], self.cut[second][0]
+        word, next_word = self.cut[first], self.cut[second]
         if may_name(across := word[-1] + next_word[0]):
             self.names.append(across)
-        if marks & OPEN and self._is_proper(second):
+        if marks & OPEN and next_marks & PROPER:
             self.place_words.append(next_word)
-        elif next_marks & OPEN and self._is_proper(first):
+        elif next_marks & OPEN and marks & PROPER:
             self.place_words.append(word)
-
-    def _is_proper(self, at: int) -> bool:
-        word, tag = self.cut[at]
-        return tag in _PROPER and len(word) > 1 and self.kinds[at][0] & (KNOWN | STOP) == KNOWN
 
     def _take_place(self, at: int, ending: str, taken: int, no_names: frozenset[str]) -> bool:
         """Takes the name before an ending of places; False where the word goes on like any other.
@@ -177,11 +177,10 @@ class _Reading:
             taken: Where the last such name was taken: no other begins before that.
             no_names: What is no name of a place.
         """
-        word = self.cut[at][0]
-        first = at
-        while first - 1 > taken and at - first < _NAME_WORDS and self._is_part(first - 1, no_names):
+        word, first = self.cut[at], at
+        while first - 1 > taken and at - first < _NAME_WORDS and self.kinds[first - 1][0] & PART:
             first -= 1
-        run = [one for one, _ in self.cut[first:at]]
+        run = self.cut[first:at]
         core = "".join((*run, word[: -len(ending)]))[-_NAME_CHARS:]
         if len(core) > 1 and core not in no_names:
             self.places.append(core)
@@ -189,14 +188,6 @@ class _Reading:
             if word != ending:
                 self.place_words.append(word)
         return len(core) > 1 or word != ending
-
-    def _is_part(self, at: int, no_names: frozenset[str]) -> bool:
-        """Whether a word may be part of a name."""
-        word, tag = self.cut[at]
-        marks = self.kinds[at][0]
-        if not marks & SPOKEN or (marks & KNOWN and tag not in _PARTS_OF_NAMES):
-            return False
-        return not marks & STOP or word in no_names
 
 
 def share_a_name(some: Sequence[str], others: Sequence[str]) -> bool:
