@@ -79,11 +79,14 @@ def prepare(deps: PipelineDeps) -> int:
             jobs = work.claim_ungrouped(connection, deps.clock.now(), AT_ONCE)
             if not jobs:
                 break
+            demand_ids = [demand_id for _, demands in jobs for demand_id in demands]
             one = _Pass(deps, connection)
-            grouped += one.run([demand_id for _, demand_ids in jobs for demand_id in demand_ids])
+            grouped += one.run(demand_ids)
             work.mark_grouped(connection, [work_id for work_id, _ in jobs])
         deps.matters.remember(one.texts)
         rows += len(jobs)
+        if len(demand_ids) < AT_ONCE and len(jobs) < work.MOST_ROWS:
+            break  # that was all that waited
     return grouped
 
 
@@ -177,9 +180,8 @@ class _Part:
         fresh = self._fresh()
         if fresh:
             self._look_up(fresh)
-            self.refused = matters.refused(
-                self.connection, [one.said.demand_id for one in fresh if one.said.matter_id is not None]
-            )
+            before = [one.said.demand_id for one in fresh if one.said.matter_id is not None]
+            self.refused = matters.refused(self.connection, before) if before else frozenset()
             for at, one in enumerate(fresh):
                 self._settle(one, self.seqs[at], self.alike[at])
             self._write(fresh)
@@ -245,6 +247,7 @@ class _Part:
         """Finds the candidates of each demand, and then all of them at once."""
         wanted = {(feature, one.day // QUARTER_DAYS) for one in fresh for feature, _ in one.keys}
         self.lists = matter_index.postings(self.connection, wanted)
+        self.there = frozenset(self.lists)
         self.seqs = range(self.whole.state.last_seq + 1, self.whole.state.last_seq + 1 + len(fresh))
         self.found: list[list[int]] = []
         for seq, one in zip(self.seqs, fresh, strict=True):
@@ -406,7 +409,9 @@ class _Part:
             matters.changed(connection, change, now, by=matters.BY_STEP)
         if self.left:
             matters.recount(connection, {one.matter_id for one in self.left}, now)
-        matter_index.keep_postings(connection, {key: self.lists[key] for key in self.written})
+        matter_index.keep_postings(
+            connection, {key: self.lists[key] for key in self.written}, there=self.there
+        )
         counted = [one.counted for one in fresh if one.said.matter_id is None and not one.protected]
         if counted:
             features = Counter(chain.from_iterable(counted))

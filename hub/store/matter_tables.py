@@ -68,6 +68,7 @@ matter_text = Table(
     Column("decision", JSONB, nullable=False),
     Column("decided_at", _Moment, nullable=False),
     comment="what a demand was grouped by and what was decided, frozen: a decision can be made again from it",
+    postgresql_with={"toast_tuple_target": 8160},
 )
 
 matter_suggestion = Table(

@@ -244,6 +244,10 @@ def mark_placed(connection: Connection, work_ids: Sequence[int]) -> None:
     )
 
 
+MOST_ROWS = 50
+"""Work rows that are claimed for grouping at once, at most."""
+
+
 def claim_ungrouped(connection: Connection, now: datetime, demands: int) -> list[tuple[int, list[str]]]:
     """Work rows of what is new or changed whose matters have not been looked for, locked: (id, demand ids), in their order.
 
@@ -259,9 +263,9 @@ def claim_ungrouped(connection: Connection, now: datetime, demands: int) -> list
         text(
             "SELECT work_id, demand_ids FROM evaluate_work WHERE not_before <= :now AND rule_ids IS NULL AND placed AND NOT grouped "
             "AND work_id < coalesce((SELECT work_id FROM evaluate_work WHERE not_before <= :now AND rule_ids IS NULL AND NOT placed "
-            "ORDER BY work_id LIMIT 1), 9223372036854775807) ORDER BY work_id LIMIT 50 FOR UPDATE"
+            "ORDER BY work_id LIMIT 1), 9223372036854775807) ORDER BY work_id LIMIT :limit FOR UPDATE"
         ),
-        {"now": now},
+        {"now": now, "limit": MOST_ROWS},
     )
     claimed: list[tuple[int, list[str]]] = []
     for row in rows:
