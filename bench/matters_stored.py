@@ -21,6 +21,7 @@ from hub.model.ids import new_ulid
 from hub.pipeline import matter
 from hub.pipeline.deps import PipelineDeps
 from hub.plugins import load_plugins
+from hub.runtime.hub import settle_memory
 from hub.seal import ChainSalt, KeyRing, Sealer
 from hub.store.engine import Store, driver
 from hub.store.migrate import migrate
@@ -48,6 +49,7 @@ class Stored:
         server.create("matters")
         self.store = Store(server.url("matters"))
         migrate(self.store)
+        settle_memory()  # as every process of the hub does
         clock, ring = ManualClock(NOW), KeyRing.generate("aes")
         plugins = load_plugins(builtin={"builtin": builtin}, entry_points=(), call_timeout_s=5.0)
         self.deps = PipelineDeps(

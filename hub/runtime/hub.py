@@ -70,7 +70,7 @@ class Hub:
         self._receives: dict[str, bool] = {}
 
     def __enter__(self) -> Hub:
-        _settle_memory()
+        settle_memory()
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -303,7 +303,7 @@ class Hub:
         """Collects one configured channel; see `hub.pipeline.collect`."""
         self.renew_keys()
         source = self.source(instance)
-        _settle_memory()
+        settle_memory()
         try:
             reports = collect.run(self.collect_deps, source, span, progress, stop)
             return [self._told(report) for report in reports]
@@ -573,7 +573,7 @@ class Hub:
         return report
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """Spares the garbage collector what stays for ever: modules and models. Once a process: freezing keeps garbage, too.
 
     A page makes some ten thousand objects that go with it by their reference counts; by the default threshold the collector
