@@ -276,7 +276,7 @@ class CutHistory:
 
     def __getattr__(self, name: str) -> Any:
         asked = getattr(self._history, name)
-        if name == "calendar":
+        if name in ("calendar", "words"):  # the words of those that it was told of
             return asked
         if name not in self._BY_SPANS:
             self.whole = True

@@ -154,6 +154,10 @@ class History(Protocol):
         """For each demand the states before the present one, the oldest first; absent when there was none."""
         ...
 
+    def words(self, demand_ids: Sequence[str]) -> Mapping[str, tuple[str, str]]:
+        """For each demand its title and text, where nothing else of it is needed; absent when it is not stored."""
+        ...
+
     def counts(self, subject: str, spans: Mapping[str, tuple[datetime, datetime]]) -> Mapping[str, int]:
         """For each key the number of its demands in the span; absent means none."""
         ...

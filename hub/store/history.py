@@ -42,13 +42,14 @@ _SUBJECTS = {
 
 FACT_COLUMNS = tuple(name for name in DemandFacts.model_fields)
 # A question for each row rather than a join: one look into the index, whatever the planner thinks of the number of rows.
-_MATTER = "(SELECT m.matter_id FROM matter_member m WHERE m.demand_id = d.demand_id)"
-_MEMBERS = (
-    "(SELECT t.members FROM matter_member m JOIN matter t USING (matter_id) WHERE m.demand_id = d.demand_id)"
+_OF_MATTER = (
+    "LEFT JOIN LATERAL (SELECT m.matter_id, (SELECT t.members FROM matter t WHERE t.matter_id = m.matter_id) AS members "
+    "FROM matter_member m WHERE m.demand_id = d.demand_id OFFSET 0) mm ON true"
 )
-_SEEN = {"category": categories.SEEN, "matter_id": _MATTER, "matter_members": _MEMBERS}
+_MATTER = "(SELECT m.matter_id FROM matter_member m WHERE m.demand_id = d.demand_id)"
+_SEEN = {"category": categories.SEEN, "matter_id": "mm.matter_id", "matter_members": "mm.members"}
 _FACTS = ", ".join(_SEEN.get(name, f"d.{name}") for name in FACT_COLUMNS)
-_OUTLINE = ", ".join(_SEEN.get(name, f"d.{name}") for name in Outline._fields)
+_OUTLINE = ", ".join((_SEEN | {"matter_id": _MATTER}).get(name, f"d.{name}") for name in Outline._fields)
 _LIVE = "NOT d.deleted AND d.status <> 'void'"
 # What came by another route as well is counted where it is the same as.
 _COUNTED = "NOT EXISTS (SELECT 1 FROM demand_link l WHERE l.demand_id = d.demand_id)"
@@ -148,7 +149,7 @@ class StoreHistory:
             return self._of_series(spans)
         found: dict[str, list[DemandFacts]] = {}
         for row in self._rows(
-            subject, spans, f"s.key, {_FACTS}", "ORDER BY s.key, d.submitted_at, d.demand_id"
+            subject, spans, f"s.key, {_FACTS}", f"{_OF_MATTER} ORDER BY s.key, d.submitted_at, d.demand_id"
         ):
             found.setdefault(row[0], []).append(facts(row[1:]))
         return found
@@ -177,6 +178,10 @@ class StoreHistory:
         for demand_id, status, until in self._answer(_FORMER_STATES, (text_array(demand_ids),)):
             found.setdefault(demand_id, []).append(FormerState(status, until))
         return found
+
+    def words(self, demand_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        rows = self._answer(_WORDS, (text_array(demand_ids),)) if demand_ids else []
+        return {demand_id: (title, said) for demand_id, title, said in rows}
 
     def counts(self, subject: str, spans: Spans) -> dict[str, int]:
         return {row[0]: row[1] for row in self._rows(subject, spans, "s.key, count(*)", "GROUP BY s.key")}
@@ -254,6 +259,10 @@ def _question(subject: str, spans: Spans, what: str, tail: str) -> tuple[str, tu
     return query, values
 
 
+_WORDS = (
+    "SELECT d.* FROM unnest(%s::text[]) AS s (id) CROSS JOIN LATERAL "
+    '(SELECT demand_id, title, text FROM demand WHERE demand_id = s.id COLLATE "C" OFFSET 0) d'
+)
 _FORMER_STATES = (
     "SELECT s.id, h.status, h.replaced_at FROM unnest(%s::text[]) AS s (id) CROSS JOIN LATERAL "
     "(SELECT history_id, was->>'status' AS status, replaced_at FROM demand_history h WHERE h.demand_id = s.id COLLATE \"C\" OFFSET 0) h "
@@ -305,8 +314,8 @@ def facts_of(
     rows = _fetched(
         connection,
         f"SELECT {_FACTS} FROM unnest(%s::text[]) AS s (id) CROSS JOIN LATERAL "
-        f'(SELECT * FROM demand d WHERE d.demand_id = s.id COLLATE "C"{where} OFFSET 0) d ORDER BY d.demand_id',
-        (sorted(set(demand_ids)),),
+        f'(SELECT * FROM demand d WHERE d.demand_id = s.id COLLATE "C"{where} OFFSET 0) d {_OF_MATTER} ORDER BY d.demand_id',
+        (text_array(sorted(set(demand_ids))),),
     )
     return [facts(row) for row in rows]
 
@@ -323,7 +332,7 @@ def former_facts(connection: Connection, now: Sequence[DemandFacts]) -> list[Dem
         connection,
         f"SELECT DISTINCT s.id, jsonb_build_object({was}) FROM unnest(%s::text[]) AS s (id) CROSS JOIN LATERAL "
         '(SELECT was FROM demand_history h WHERE h.demand_id = s.id COLLATE "C" OFFSET 0) h ORDER BY 1, 2',
-        (sorted(by_id),),
+        (text_array(sorted(by_id)),),
     )
     decided = categories.formers(connection, sorted(by_id))
     found: dict[DemandFacts, None] = {}
@@ -339,8 +348,8 @@ def former_facts(connection: Connection, now: Sequence[DemandFacts]) -> list[Dem
                 found[former] = None
     left = _fetched(
         connection,
-        "SELECT DISTINCT demand_id, matter_id FROM matter_left WHERE demand_id = ANY(%s) ORDER BY 1, 2",
-        (sorted(by_id),),
+        "SELECT DISTINCT demand_id, matter_id FROM matter_left WHERE demand_id = ANY(%s::text[]) ORDER BY 1, 2",
+        (text_array(sorted(by_id)),),
     )
     for demand_id, matter_id in left:
         if matter_id != by_id[demand_id].matter_id:

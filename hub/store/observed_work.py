@@ -24,6 +24,7 @@ from sqlalchemy import (
     text,
 )
 
+from hub.store.engine import text_array
 from hub.store.tables import Id, Moment, metadata
 
 observed_work = Table(
@@ -149,7 +150,7 @@ def set_moments(
             "DELETE FROM recheck r USING unnest(CAST(:keys AS text[])) AS k (key) "
             'WHERE r.rule_id = :rule AND r.key = k.key COLLATE "C"'
         ),
-        {"rule": rule_id, "keys": sorted(set(keys) - moments.keys())},
+        {"rule": rule_id, "keys": text_array(sorted(set(keys) - moments.keys()))},
     )
     if moments:
         connection.execute(

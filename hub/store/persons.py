@@ -15,7 +15,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from hub.store.engine import driver
+from hub.store.engine import driver, text_array
 
 BY_PHONE = "phone"
 BY_CALLER = "caller_phone"
@@ -28,7 +28,7 @@ PHONE_OF_CALLER = "PHONE_OF_CALLER"
 # Two are enough to know that a number is shared. Deleted demands tell nothing.
 _WANTED = """
 WITH given AS (
-    SELECT DISTINCT phone_key FROM demand WHERE demand_id = ANY(%(ids)s) AND phone_key IS NOT NULL
+    SELECT DISTINCT phone_key FROM demand WHERE demand_id = ANY(%(ids)s::text[]) AND phone_key IS NOT NULL
 ), owner AS (
     SELECT g.phone_key, CASE WHEN count(o.id_key) = 1 THEN min(o.id_key) ELSE g.phone_key END AS wanted
     FROM given g LEFT JOIN LATERAL (
@@ -89,7 +89,7 @@ def link(connection: Connection, demand_ids: Sequence[str], now: datetime, *, by
         by: Who changes, for the history.
     """
     cursor = driver(connection).cursor()
-    cursor.execute(_WANTED, {"ids": list(demand_ids)})
+    cursor.execute(_WANTED, {"ids": text_array(demand_ids)})
     wanted: list[tuple[str, str, str]] = cursor.fetchall()
     changed = [demand_id for demand_id, _, _ in wanted]
     if not changed:

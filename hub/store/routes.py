@@ -12,7 +12,7 @@ from zlib import crc32
 
 from sqlalchemy import Column, Connection, Index, Table, Text
 
-from hub.store.engine import driver
+from hub.store.engine import driver, text_array
 from hub.store.signals import lock_buckets
 from hub.store.tables import Id, Moment, metadata
 
@@ -38,7 +38,7 @@ _LOCK_SPACE, _BUCKETS = 0x524F, 256
 _WANTED = """
 WITH given AS (
     SELECT demand_id, instance, source_no, assigned_no, reporter_key, submitted_at, text FROM demand
-    WHERE demand_id = ANY(%(ids)s) AND NOT deleted AND status <> 'void'
+    WHERE demand_id = ANY(%(ids)s::text[]) AND NOT deleted AND status <> 'void'
 ), by_order AS (
     SELECT g.demand_id, o.demand_id AS same_as FROM given g
     JOIN source_record r ON r.stream_id = ANY(ARRAY(SELECT stream_id FROM stream_state)) AND r.source_no = g.assigned_no
@@ -62,9 +62,9 @@ SELECT DISTINCT ON (demand_id) demand_id, same_as, why FROM wanted WHERE demand_
 """
 # Whoever cites a number must not meet whoever sees its record go; what comes or stays is found by the later of the two.
 _TOUCHED = """
-SELECT reporter_key, assigned_no, CASE WHEN deleted OR status = 'void' THEN source_no END FROM demand WHERE demand_id = ANY(%s)
+SELECT reporter_key, assigned_no, CASE WHEN deleted OR status = 'void' THEN source_no END FROM demand WHERE demand_id = ANY(%s::text[])
 """
-_STANDING = "SELECT demand_id, same_as FROM demand_link WHERE demand_id = ANY(%s) OR same_as = ANY(%s) ORDER BY demand_id FOR UPDATE"
+_STANDING = "SELECT demand_id, same_as FROM demand_link WHERE demand_id = ANY(%s::text[]) OR same_as = ANY(%s::text[]) ORDER BY demand_id FOR UPDATE"
 _ROOTS = "SELECT demand_id, same_as FROM demand_link WHERE demand_id = ANY(%s)"
 _OTHERS = """
 SELECT g.demand_id, o.demand_id FROM (
@@ -90,11 +90,11 @@ def link(connection: Connection, demand_ids: Sequence[str], now: datetime) -> li
     """
     cursor = driver(connection).cursor()
     _lock(connection, demand_ids)
-    cursor.execute(_STANDING, (list(demand_ids), list(demand_ids)))
+    cursor.execute(_STANDING, (text_array(demand_ids), text_array(demand_ids)))
     standing = dict(cursor.fetchall())
     # What was the same as one of these is looked at anew: that one may be gone, or say something else by now.
     ids = {*demand_ids, *standing}
-    cursor.execute(_WANTED, {"ids": sorted(ids), "within": WITHIN, "least": _LEAST_WORDS})
+    cursor.execute(_WANTED, {"ids": text_array(sorted(ids)), "within": WITHIN, "least": _LEAST_WORDS})
     wanted = {demand_id: (same_as, why) for demand_id, same_as, why in cursor}
     # What it is the same as may be linked itself, and was not asked about.
     cursor.execute(_ROOTS, ([same_as for same_as, _ in wanted.values() if same_as not in ids],))
@@ -121,7 +121,7 @@ def link(connection: Connection, demand_ids: Sequence[str], now: datetime) -> li
 def told(connection: Connection, demand_ids: Sequence[str]) -> list[tuple[str, str]]:
     """Pairs of demands that are one record by what they say now, one of each pair among these; ascending, writing nothing."""
     cursor = driver(connection).cursor()
-    cursor.execute(_WANTED, {"ids": sorted(demand_ids), "within": WITHIN, "least": _LEAST_WORDS})
+    cursor.execute(_WANTED, {"ids": text_array(sorted(demand_ids)), "within": WITHIN, "least": _LEAST_WORDS})
     return [(demand_id, same_as) for demand_id, same_as, _ in cursor]
 
 
@@ -141,7 +141,7 @@ def _lock(connection: Connection, demand_ids: Sequence[str]) -> None:
     Otherwise one process links to a record that another has just seen to be gone.
     """
     cursor = driver(connection).cursor()
-    cursor.execute(_TOUCHED, (list(demand_ids),))
+    cursor.execute(_TOUCHED, (text_array(demand_ids),))
     touched = {text for row in cursor for text in row if text is not None}
     lock_buckets(connection, _LOCK_SPACE, sorted({crc32(text.encode()) % _BUCKETS for text in touched}))
 

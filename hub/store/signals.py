@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from hub.errors import Code, NotFound
 from hub.model.codes import Level, SignalState
 from hub.model.warning import SignalView
-from hub.store.engine import driver, explain
+from hub.store.engine import driver, explain, text_array
 from hub.store.tables import signal
 from hub.store.telling import look_at_signals
 from hub.store.triage import warning_signal
@@ -91,7 +91,7 @@ def known_keys(
             "SELECT DISTINCT rule_id, key FROM unnest(CAST(:rules AS text[])) AS r (rule_id) CROSS JOIN LATERAL "
             "(SELECT key FROM signal s WHERE s.rule_id = r.rule_id AND s.key = ANY(CAST(:keys AS text[])) OFFSET 0) s"
         ),
-        {"rules": sorted(rule_ids), "keys": sorted(keys)},
+        {"rules": sorted(rule_ids), "keys": text_array(sorted(keys))},
     )
     found: dict[str, set[str]] = {}
     for row in rows:
@@ -140,7 +140,7 @@ def standing(connection: Connection, rule_id: str, keys: Collection[str]) -> dic
         select(signal)
         .where(
             signal.c.rule_id == rule_id,
-            signal.c.key == text("ANY(CAST(:keys AS text[]))").bindparams(keys=sorted(keys)),
+            signal.c.key == text("ANY(CAST(:keys AS text[]))").bindparams(keys=text_array(sorted(keys))),
             signal.c.state != SignalState.MERGED,
         )
         .order_by(signal.c.signal_id)
@@ -331,7 +331,7 @@ def event_times(connection: Connection, demand_ids: Sequence[str]) -> dict[str, 
             "SELECT d.demand_id, d.submitted_at FROM unnest(CAST(:ids AS text[])) AS s (id) CROSS JOIN LATERAL "
             '(SELECT demand_id, submitted_at FROM demand WHERE demand_id = s.id COLLATE "C" OFFSET 0) d'
         ),
-        {"ids": sorted(set(demand_ids))},
+        {"ids": text_array(sorted(set(demand_ids)))},
     )
     return {row.demand_id: row.submitted_at for row in rows}
 

@@ -10,7 +10,7 @@ from typing import Any
 from hub.model.codes import Anonymity, DemandStatus, DemandType, Nature, Urgency, Watch
 from hub.model.demand import DemandFacts
 from hub.model.warning import SignalDraft
-from hub.sdk.rules import AffectedKey, FormerState, Outline, WarningRule, place_category
+from hub.sdk.rules import EVER, AffectedKey, FormerState, Outline, WarningRule, place_category
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -65,6 +65,10 @@ class Kept:
             key: [Outline(*(getattr(one, name) for name in Outline._fields)) for one in several]
             for key, several in self.demands(subject, spans).items()
         }
+
+    def words(self, demand_ids):
+        found = self.demands("demand", dict.fromkeys(demand_ids, EVER))
+        return {one.demand_id: (one.title, one.text) for several in found.values() for one in several}
 
     def counts(self, subject, spans):
         return {key: len(several) for key, several in self.demands(subject, spans).items()}

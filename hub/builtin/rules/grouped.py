@@ -39,7 +39,7 @@ from hub.builtin.rules.windows import (
 from hub.model.codes import DemandStatus, DemandType, Level
 from hub.model.demand import DemandFacts
 from hub.model.warning import SignalDraft
-from hub.sdk.rules import EVER, MOMENT, AffectedKey, History, Outline, RuleParams, WarningRule
+from hub.sdk.rules import MOMENT, AffectedKey, History, Outline, RuleParams, WarningRule
 
 _UNRESOLVED = frozenset(
     {
@@ -266,13 +266,9 @@ def _about_wages(
         for first, behind in pairs
         for one in read[key][first:behind]
     }
-    found = history.demands("demand", dict.fromkeys(sorted(asked), EVER))
-    return {one.demand_id for several in found.values() for one in several if tells_of_wages(one)}
-
-
-def tells_of_wages(demand: DemandFacts) -> bool:
-    """Whether a demand is about wages that were not paid."""
-    return _WAGES.search(demand.title) is not None or _WAGES.search(demand.text) is not None
+    return {
+        demand_id for demand_id, said in history.words(sorted(asked)).items() if any(map(_WAGES.search, said))
+    }
 
 
 # ---- W02b

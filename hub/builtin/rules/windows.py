@@ -6,12 +6,14 @@ whatever was signalled before.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from hub.sdk.rules import EVER, AffectedKey, History, Outline
+
+KeyT = TypeVar("KeyT")
 
 Span = tuple[datetime, datetime]
 
@@ -96,24 +98,24 @@ class People:
     they count as nobody, unless one speaks for others.
     """
 
+    __slots__ = ("_declared", "_demands")
+
     def __init__(self) -> None:
-        self._demands: Counter[str] = Counter()
-        self._declared: Counter[tuple[int, str]] = Counter()
+        self._demands: dict[str, int] = {}
+        self._declared: dict[tuple[int, str], int] = {}
 
     def add(self, one: Outline) -> None:
-        if one.reporter_key is not None:
-            self._demands[one.reporter_key] += 1
+        if (who := one.reporter_key) is not None:
+            self._demands[who] = self._demands.get(who, 0) + 1
         if one.declared_group_size:
-            self._declared[one.declared_group_size, one.reporter_key or ""] += 1
+            said = one.declared_group_size, who or ""
+            self._declared[said] = self._declared.get(said, 0) + 1
 
     def remove(self, one: Outline) -> None:
-        if one.reporter_key is not None:
-            self._demands[one.reporter_key] -= 1
-            if not self._demands[one.reporter_key]:
-                del self._demands[one.reporter_key]
+        if (who := one.reporter_key) is not None:
+            _less(self._demands, who)
         if one.declared_group_size:
-            self._declared[one.declared_group_size, one.reporter_key or ""] -= 1
-            self._declared = +self._declared
+            _less(self._declared, (one.declared_group_size, who or ""))
 
     @property
     def callers(self) -> int:
@@ -125,6 +127,13 @@ class People:
             return len(self._demands)
         most, by = max(self._declared)
         return most + len(self._demands) - (by != "")
+
+
+def _less(counts: dict[KeyT, int], key: KeyT) -> None:
+    if counts[key] == 1:
+        del counts[key]
+    else:
+        counts[key] -= 1
 
 
 def people(demands: Iterable[Outline]) -> People:
