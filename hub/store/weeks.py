@@ -155,7 +155,7 @@ def to_judge_again(connection: Connection, rule_id: str, series: Collection[str]
         ),
         {"rule": rule_id, "keys": sorted(series)},
     )
-    found.update(row.demand_ids[0] for row in rows)
+    found.update(row.demand_ids[0] for row in rows if row.demand_ids)
     return sorted(found)
 
 

@@ -20,7 +20,7 @@ from hub.pipeline import backtest, evaluate, triage, why
 from hub.pipeline.weeks import REST
 from hub.sdk.weekly import SeriesVerdict, WeekCounts, WeekFindings
 from hub.seal import KeyRing
-from hub.store import places
+from hub.store import places, signals, weeks
 from hub.store.engine import Store
 from tests.support.judging import COUNTY, County, local, plugins_with
 
@@ -438,3 +438,29 @@ def test_a_weekly_rule_is_tried_on_history_with_other_settings_and_nothing_of_it
         if signal.key == "category:供水服务" and signal.value == 30
     ]
     assert why.recompute(county.deps, one.signal_id).same
+
+
+def test_a_signal_that_rests_on_a_series_alone_does_not_stop_the_judging_of_weeks(county: County) -> None:
+    seen = {
+        "rule_version": "1",
+        "params": {},
+        "level": 1,
+        "historical": False,
+        "window_from": at(1, 0),
+        "window_to": at(0, 0),
+        "metric": "数",
+        "value": 1.0,
+        "threshold": 1.0,
+        "baseline": None,
+        "demand_ids": [],
+        "observed": ["series:category:供水@2026-11"],
+        "organisation": None,
+        "reporters": 0,
+        "summary": "一句话",
+        "auto_issue": False,
+        "labels": [],
+    }
+    who = {"signal_id": "S1", "rule_id": "P05", "subject": "series", "key": "category:供水"}
+    with county.store.begin() as connection:
+        signals.add(connection, [{**who, **seen}], county.clock.now())
+        assert weeks.to_judge_again(connection, "P05", ["category:供水"], LAST) == []
