@@ -117,17 +117,20 @@ class Teller(Dispatcher):
         if not spoken:
             return _Said()
         evidence = evidence_of(spoken)
-        level = max(one.level for one in spoken) if holds else warning.level
         done = _Said()
         for organisation, told in sorted(telling.last_told(self.connection, warning_id).items()):
-            # What is held now is neither new nor gone.
-            seen = Seen(int(level), evidence | (told.standing if holds else frozenset()))
+            # What is held now is neither new nor gone, and its rise is no news yet, whatever else there is to tell.
+            seen = Seen(int(warning.level), evidence)
+            if holds:
+                level = max(told.level, *(one.level for one in spoken))
+                seen = Seen(level, evidence | told.standing)
             answer = tell_again(told, seen, self.now)
             if isinstance(answer, Later):
                 telling.look_at(self.connection, warning_id, answer.at)
             elif isinstance(answer, Tell):
+                shown_as = warning.model_copy(update={"level": Level(seen.level)})
                 done = done.and_also(
-                    self._tell(_News(warning, spoken, told, seen, answer.cause), organisation)
+                    self._tell(_News(shown_as, spoken, told, seen, answer.cause), organisation)
                 )
         return done
 

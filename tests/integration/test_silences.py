@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -12,11 +13,12 @@ from hub.errors import ConfigError, NotFound
 from hub.model.codes import Level
 from hub.model.holding import DANGER, SignalMatch
 from hub.pipeline import holding, revoke, silence, tell, triage
+from hub.sdk.rules import EVER
 from hub.seal import KeyRing
 from hub.store import silences
 from hub.store.engine import Store
 from tests.support.judging import COUNTY, County, local, plugins_with
-from tests.support.worded import worded
+from tests.support.worded import Worded, worded
 
 HOUR = timedelta(hours=1)
 RULES = (
@@ -329,3 +331,79 @@ def test_what_mutes_and_inhibits_is_kept_in_versions_with_its_author(county: Cou
         (second.version, "ops", []),
         (first.version, "ops", MUTE["hours"]),
     ]
+
+
+class Graded(Worded):
+    """Of one level more once the words say that it has grown worse."""
+
+    rule_id, word, level, auto_issue = "X09", "停电", Level.NOTICE, False
+
+    def evaluate(self, keys, history):
+        said = history.demands(self.subject, {one.key: EVER for one in keys})
+        for draft in super().evaluate(keys, history):
+            worse = "加重" in said[draft.key][0].text
+            yield draft.model_copy(update={"level": Level.SERIOUS}) if worse else draft
+
+
+def test_a_rise_that_is_silenced_is_not_told_with_other_news_of_its_warning_and_is_told_when_the_silence_ends(
+    store: Store, ring: KeyRing, clock: ManualClock
+) -> None:
+    county = County(store, ring, clock, plugins_with(Graded))
+    county.configure(COUNTY)
+    demands = [county.demand(text="停电", target_org="县自然资源局", days=3 - n) for n in range(3)]
+    county.judged(*demands)
+    first, second, third = (one.signal_id for one in county.signals())
+    triage.decide(county.deps, [first, second], "issue", "王科长", "属未诉预期")
+    county.dispatch()
+    silence.add(
+        county.deps,
+        SignalMatch(),
+        by="王科长",
+        reason="已知",
+        ends_at=clock.now() + 10 * 24 * HOUR,
+        like_signal=second,
+        max_level=Level.GRAVE,
+    )
+    county.judged(demands[1].model_copy(update={"content": "停电加重"}))
+    assert tell.run(county.deps).counts["messages"] == 0
+    triage.decide(county.deps, [first, third], "issue", "王科长", "同一件事")
+    clock.advance(7 * 86_400)
+    tell.run(county.deps)
+    clock.advance(4 * 86_400)
+    tell.run(county.deps)
+    told = [json.loads(bytes(row.body)) for row in county.messages()[1:]]
+    assert [(one["cause"], one["level_before"], one["level"]) for one in told] == [
+        ("grown", 1, 1),
+        ("raised", 1, 2),
+    ]
+
+
+def test_what_was_told_before_it_was_silenced_is_not_told_as_new_when_the_silence_ends(
+    store: Store, ring: KeyRing, clock: ManualClock
+) -> None:
+    county = County(store, ring, clock, plugins_with(Graded))
+    county.configure(COUNTY)
+    texts = ("停电", "停电加重", "停电")
+    demands = [
+        county.demand(text=text, target_org="县自然资源局", days=3 - n) for n, text in enumerate(texts)
+    ]
+    county.judged(*demands)
+    first, second, third = (one.signal_id for one in county.signals())
+    triage.decide(county.deps, [first, second], "issue", "王科长", "属未诉预期")
+    county.dispatch()
+    ends_at = clock.now() + 10 * 24 * HOUR
+    silence.add(
+        county.deps,
+        SignalMatch(),
+        by="王科长",
+        reason="已知",
+        ends_at=ends_at,
+        like_signal=second,
+        max_level=Level.GRAVE,
+    )
+    triage.decide(county.deps, [first, third], "issue", "王科长", "同一件事")
+    for days in (7, 4):
+        clock.advance(days * 86_400)
+        tell.run(county.deps)
+    told = [json.loads(bytes(row.body)) for row in county.messages()[1:]]
+    assert [(one["cause"], one["level"]) for one in told] == [("grown", 2)]
