@@ -221,6 +221,46 @@ def test_items_and_windows_where_trouble_rises_are_listed_and_those_as_ever_are_
     assert found["item", "9" * 31]["name"] == "社保卡"
 
 
+@pytest.mark.requirement("R13")
+@pytest.mark.parametrize(("hours", "rises"), [(6, False), (6.5, True)])
+def test_waits_rise_when_they_are_half_as_long_again(
+    store: Store, seen: Any, hours: float, rises: bool
+) -> None:
+    old, new = local(2026, 9, 20, 9), local(2026, 11, 10, 9)
+    seen(
+        *(a_case(n, old, accepted_at=old + timedelta(hours=4)) for n in range(6)),
+        *(a_case(10 + n, new, accepted_at=new + timedelta(hours=hours)) for n in range(6)),
+    )
+    assert {one["subject"] for one in listed(store, studies.risk).entries} == (
+        {"item", "window"} if rises else set()
+    )
+
+
+@pytest.mark.requirement("R13")
+@pytest.mark.parametrize(("late", "rises"), [(3, False), (4, True)])
+def test_overdue_cases_rise_when_they_are_more_than_chance_gives(
+    store: Store, seen: Any, late: int, rises: bool
+) -> None:
+    old, new = local(2026, 9, 20, 9), local(2026, 11, 10, 9)
+    seen(
+        # Two in eight weeks: 1.07 in 30 days, 3.14 at most.
+        *(
+            a_case(n, old, due_at=old + timedelta(days=3), finished_at=old + timedelta(days=4))
+            for n in range(2)
+        ),
+        *(
+            a_case(10 + n, new, due_at=new + timedelta(days=3), finished_at=new + timedelta(days=4))
+            for n in range(late)
+        ),
+        *(
+            a_case(20 + n, new, due_at=new + timedelta(days=3), finished_at=new + timedelta(days=2))
+            for n in range(9)
+        ),
+    )
+    found = [set(one["measures"]) for one in listed(store, studies.risk).entries]
+    assert found == ([{"overdue"}] * 2 if rises else [])
+
+
 @pytest.mark.parametrize("command", [("report", "top"), ("report", "season"), ("report", "risk")])
 def test_the_command_gives_each_list_for_people_and_for_programs_and_says_that_it_is_empty(
     desk: Desk, command: tuple[str, str]
