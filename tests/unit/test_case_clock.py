@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hub.clock import COUNTY_ZONE
@@ -25,6 +25,7 @@ from hub.model.case_clock import (
 from hub.model.case_nodes import node_times, steps_outside_office
 from hub.model.case_pauses import Pause, PauseFlaw, Pauses, pauses_of
 from hub.model.codes import CaseState, TermUnit
+from hub.model.office_time import at_time, local_day
 
 CALENDAR = ChinaCalendar()
 LATER = datetime(2026, 12, 31, 12, 0, tzinfo=COUNTY_ZONE)
@@ -266,15 +267,25 @@ def test_no_two_pauses_overlap_or_touch_and_only_the_last_is_open(found) -> None
 
 
 @given(moments, suspensions, st.integers(1, 30))
-def test_a_limit_ends_on_the_first_day_on_which_that_many_days_are_used(begun, found, term) -> None:
+# The day on which a pause begins counts as used, and yet nothing ends on it while the clock stands still.
+@example(begun=at(1, 28), found=[stop("1", at(1, 29, 0), at(1, 29, 17, 40))], term=1)
+def test_a_limit_ends_with_the_first_day_on_which_that_many_are_used_and_the_clock_runs(
+    begun, found, term
+) -> None:
     pauses = pauses_of(found).until(LATER)
     due = due_of(begun, days(term), pauses, CALENDAR, LATER)
     assert due is not None
-    assert used_working_days(begun, due[0], pauses, CALENDAR) == term
-    before = due[0] - timedelta(days=1)
-    while any(one.began_at <= before < (one.ended_at or LATER) for one in pauses.spans):
-        before -= timedelta(days=1)  # it does not end while it stands still
-    assert used_working_days(begun, before, pauses, CALENDAR) < term
+    closes, day = [], local_day(begun)
+    while (close := at_time(day, CALENDAR.closes_at)) <= due[0]:
+        closes += [close] if CALENDAR.is_working_day(day) else []
+        day += timedelta(days=1)
+
+    def ends(close: datetime) -> bool:
+        stands = any(one.began_at <= close < (one.ended_at or LATER) for one in pauses.spans)
+        return not stands and used_working_days(begun, close, pauses, CALENDAR) >= term
+
+    assert [ends(close) for close in closes] == [False] * (len(closes) - 1) + [True]
+    assert closes[-1] == due[0]
 
 
 @given(moments, moments, suspensions)
