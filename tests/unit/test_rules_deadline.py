@@ -227,6 +227,30 @@ def test_a_card_that_rests_on_a_year_without_known_holidays_says_so_loudly() -> 
     assert "期限暂定" not in one.labels
 
 
+@pytest.mark.parametrize(
+    ("rule", "fields"),
+    [
+        (CaseDeadline(), {"accepted_at": at(12, 31), "promised": days(5)}),
+        (InstantLate(), {"accepted_at": at(12, 31, 17), "case_kind": CaseKind.INSTANT}),
+        (Undecided(), {"applied_at": at(12, 30), "state": CaseState.APPLIED}),
+    ],
+)
+def test_what_rests_on_a_year_that_nobody_knows_is_judged_again_each_day_until_it_is_known(
+    rule, fields
+) -> None:
+    told = [thing("case", case(**fields))]
+    now = datetime(2027, 1, 20, 10, tzinfo=COUNTY_ZONE)
+    (one,), asked = judged(rule, now, told)
+    assert "期限暂定" in one.labels
+    assert min(again.at for again in asked) == datetime(2027, 1, 21, tzinfo=COUNTY_ZONE)
+    known = ChinaCalendar(complete_years=frozenset({2027}))
+    (one,), asked = judged(rule, now, told, calendar=known)
+    assert "期限暂定" not in one.labels
+    assert asked == []
+    # Nobody has entered the year for months: it is not asked for ever.
+    assert judged(rule, datetime(2027, 8, 1, tzinfo=COUNTY_ZONE), told)[1] == []
+
+
 @pytest.mark.parametrize("by", OverdueBy)
 def test_which_of_the_two_moments_is_held_against_the_limit_is_said(by) -> None:
     params = CaseDeadlineParams(overdue_by=by)

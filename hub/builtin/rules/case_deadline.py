@@ -23,6 +23,7 @@ from hub.builtin.rules.observing import (
     just_after,
     local_time,
     recheck,
+    until_known,
 )
 from hub.model.calendar import WorkCalendar
 from hub.model.case import Case
@@ -132,6 +133,8 @@ class CaseDeadline(CaseRule):
         found = self.card(clock, cards)
         if found is not None:
             yield self._draft(seen, clock, limit, cards, *found, history.calendar)
+        if clock.provisional and (found is not None or clock.ended_at is None):
+            yield from until_known(seen.id, history, limit.at)
         if clock.ended_at is None and not clock.standing_still and self.params.overdue_by is OverdueBy.END:
             moments = (cards.notice, just_after(cards.yellow), just_after(cards.red))
             yield from recheck(seen.id, history, *moments)

@@ -17,6 +17,7 @@ from hub.builtin.rules.observing import (
     just_after,
     local_time,
     recheck,
+    until_known,
 )
 from hub.model.calendar import Due, WorkCalendar, working_days_due
 from hub.model.case import Case
@@ -144,6 +145,8 @@ class Undecided(CaseRule):
                 auto_issue=True,
                 labels=("超时未受理", *((PROVISIONAL,) if due.provisional else ())),
             )
+            if due.provisional:
+                yield from until_known(seen.id, history, due.at)
 
 
 def _waits(case: Case) -> Iterator[tuple[datetime, datetime | None]]:
@@ -197,5 +200,7 @@ class InstantLate(CaseRule):
                 auto_issue=True,
                 labels=("即办件超时", *((PROVISIONAL,) if provisional else ())),
             )
+            if provisional:
+                yield from until_known(seen.id, history, due)
         elif ended_at is None:
             yield from recheck(seen.id, history, just_after(due))

@@ -114,6 +114,19 @@ def recheck(key: str, history: History, *moments: datetime | None) -> Iterator[R
         yield Recheck(key, min(ahead))
 
 
+def until_known(key: str, history: History, due: datetime) -> Iterator[Recheck]:
+    """The next day's beginning, for what was reckoned with a year whose holidays are not known; not for ever.
+
+    A year is published or entered without anything coming in that would touch the key.
+    """
+    if history.now - due < _LONGEST_UNKNOWN:
+        _, tomorrow = day_span(day_of(history.now))
+        yield Recheck(key, tomorrow)
+
+
+_LONGEST_UNKNOWN = timedelta(days=92)
+
+
 def just_after(moment: datetime) -> datetime:
     """The first moment at which a limit that ends then is over."""
     return moment + MOMENT
