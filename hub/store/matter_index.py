@@ -194,11 +194,12 @@ def rank(lists: Mapping[Key, bytes], features: Sequence[tuple[str, float]], day:
     """
     import numpy as np
 
+    quarter = day // QUARTER_DAYS
     found = [
-        (weight, entries)
+        (weight, lists[key])
         for feature, weight in features
-        for quarter in range(day // QUARTER_DAYS - 1, day // QUARTER_DAYS + 2)
-        if (entries := lists.get((feature, quarter)))
+        for key in ((feature, quarter - 1), (feature, quarter), (feature, quarter + 1))
+        if key in lists
     ]
     if not found:
         return []

@@ -259,27 +259,30 @@ def claim_ungrouped(connection: Connection, now: datetime, demands: int) -> list
         now: What is put off until later is left out.
         demands: At least one row, and no further once there are so many demands.
     """
-    rows = connection.execute(
-        text(
-            "SELECT work_id, demand_ids FROM evaluate_work WHERE not_before <= :now AND rule_ids IS NULL AND placed AND NOT grouped "
-            "AND work_id < coalesce((SELECT work_id FROM evaluate_work WHERE not_before <= :now AND rule_ids IS NULL AND NOT placed "
-            "ORDER BY work_id LIMIT 1), 9223372036854775807) ORDER BY work_id LIMIT :limit FOR UPDATE"
-        ),
-        {"now": now, "limit": MOST_ROWS},
+    # By the driver's own cursor, here and in all that a demand alone pays for: it takes a third of the time.
+    rows = (
+        driver(connection)
+        .cursor()
+        .execute(
+            "SELECT work_id, demand_ids FROM evaluate_work WHERE not_before <= %(now)s AND rule_ids IS NULL AND placed AND NOT grouped "
+            "AND work_id < coalesce((SELECT work_id FROM evaluate_work WHERE not_before <= %(now)s AND rule_ids IS NULL AND NOT placed "
+            "ORDER BY work_id LIMIT 1), 9223372036854775807) ORDER BY work_id LIMIT %(most)s FOR UPDATE",
+            {"now": now, "most": MOST_ROWS},
+        )
     )
     claimed: list[tuple[int, list[str]]] = []
-    for row in rows:
+    for work_id, demand_ids in rows:
         if claimed and demands <= 0:
             break
-        claimed.append((row.work_id, list(row.demand_ids)))
-        demands -= len(row.demand_ids)
+        claimed.append((work_id, demand_ids))
+        demands -= len(demand_ids)
     return claimed
 
 
 def mark_grouped(connection: Connection, work_ids: Sequence[int]) -> None:
     """Lets the rules have what waits in these rows, in the transaction that looked for its matters."""
-    connection.execute(
-        text("UPDATE evaluate_work SET grouped = true WHERE work_id = ANY(:ids)"), {"ids": list(work_ids)}
+    driver(connection).cursor().execute(
+        "UPDATE evaluate_work SET grouped = true WHERE work_id = ANY(%s)", (list(work_ids),)
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 _HAN = re.compile(r"[\u4e00-\u9fff]+\Z")
 _SPOKEN = re.compile(r"[\u4e00-\u9fffA-Za-z0-9]+\Z")
@@ -90,36 +90,53 @@ def _by_last(endings: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 _MOST_KINDS = 65_536
+_Known = TypeVar("_Known")
 
 
-class _Kinds(dict[str, Kind]):
-    """Words as they are met; texts bring ever new ones, so that it begins anew when it is full.
+class Lately(dict[str, _Known]):
+    """What is known of words met lately, worked out when it is missing; texts bring ever new ones, and those not met again go.
 
+    Two generations: when the younger one is full it becomes the older, which then goes; what is met again comes back from it.
     No `lru_cache`: its links, and named tuples, are each looked at by every full garbage collection, which then costs a tenth of the
     whole grouping.
     """
 
-    def __missing__(self, word: str) -> Kind:
-        """Raises KeyError for a word that falls apart where it stands alone: what it is only its text tells (`told`)."""
-        import rjieba
+    def __init__(self, known: Callable[[str], _Known], most: int) -> None:
+        self._of, self._most = known, most // 2
+        self._before: dict[str, _Known] = {}
 
-        ((_, tag), *more) = rjieba.tag(word)
-        if more:
-            raise KeyError(word)
-        return self.told(word, tag)
+    def __missing__(self, word: str) -> _Known:
+        kept = self._before.get(word)
+        return self.keep(word, self._of(word) if kept is None else kept)
 
-    def told(self, word: str, tag: str) -> Kind:
-        """The kind of a word with its part of speech, which is the same in every text."""
-        kind = self.get(word)
-        if kind is None:
-            if len(self) >= _MOST_KINDS:
-                self.clear()
-            kind = self[word] = _kind_of(word, tag)
-        return kind
+    def keep(self, word: str, known: _Known) -> _Known:
+        """Keeps what is known of a word, and gives it back."""
+        if len(self) >= self._most:
+            self._before = dict(self)
+            self.clear()
+        self[word] = known
+        return known
 
 
-KINDS = _Kinds()
-"""What is known of each word: ``KINDS[word]``."""
+def _told_alone(word: str) -> Kind:
+    import rjieba
+
+    ((_, tag), *more) = rjieba.tag(word)
+    if more:
+        raise KeyError(word)
+    return _kind_of(word, tag)
+
+
+KINDS: Lately[Kind] = Lately(_told_alone, _MOST_KINDS)
+"""What is known of each word; KeyError for one that falls apart where it stands alone: what it is only its text tells (`kind_in`)."""
+
+
+def kind_in(word: str, tag: str) -> Kind:
+    """The kind of a word by its part of speech in a text, which is the same in every text."""
+    try:
+        return KINDS[word]
+    except KeyError:
+        return KINDS.keep(word, _kind_of(word, tag))
 
 
 def _kind_of(word: str, tag: str) -> Kind:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from hub.errors import Code, HubError
+from hub.text.matter_language import Lately
 from hub.text.matter_words import LINES
 
 NAME = "#"  # before a pair of characters, so that it is no word
@@ -55,20 +56,15 @@ class Likeness(NamedTuple):
 NOT_ALIKE = Likeness(0.0, 0.0, 0.0, 0.0, ())
 
 
-class _Codes(dict[str, tuple[bytes, int]]):
-    """Digest and marks of features as they are met; it begins anew when it is full."""
-
-    def __missing__(self, feature: str) -> tuple[bytes, int]:
-        if len(self) >= _MOST_CODES:
-            self.clear()
-        marks = 0
-        if feature[0] == NAME:
-            marks = _NAMED | _LINE * (feature[1].isdigit() and feature.endswith(LINES))
-        code = self[feature] = blake2b(feature.encode(), digest_size=_CODE).digest(), marks
-        return code
+def _code_of(feature: str) -> tuple[bytes, int]:
+    """Digest and marks of a feature."""
+    marks = 0
+    if feature[0] == NAME:
+        marks = _NAMED | _LINE * (feature[1].isdigit() and feature.endswith(LINES))
+    return blake2b(feature.encode(), digest_size=_CODE).digest(), marks
 
 
-_CODES: Mapping[str, tuple[bytes, int]] = _Codes()
+_CODES: Lately[tuple[bytes, int]] = Lately(_code_of, _MOST_CODES)
 
 
 def packed(

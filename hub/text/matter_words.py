@@ -28,6 +28,7 @@ from hub.text.matter_language import (
     STOP,
     Language,
     is_known,
+    kind_in,
     language,
     may_name,
     pairs,
@@ -138,7 +139,7 @@ class _Reading:
             kinds = [KINDS[word] for word in cut]
         except KeyError:
             tagged = rjieba.tag(text)
-            cut, kinds = [word for word, _ in tagged], [KINDS.told(*one) for one in tagged]
+            cut, kinds = [word for word, _ in tagged], [kind_in(*one) for one in tagged]
         self.cut, self.kinds = cut, kinds
         self.words += chain.from_iterable([says for _, says, _, _ in kinds])
         taken = -1
