@@ -24,6 +24,7 @@ from hub.text.matter_vector import Vector, weigh
 from hub.text.matter_words import read_words
 from tests.support.judging import County
 from tests.unit.matter_messages import MESSAGES
+from tests.unit.test_matter import in_form_2
 
 MATTERS = (
     "SELECT d.source_no, f.source_no, t.decision ->> 'outcome', t.seq FROM matter_member m JOIN demand d USING (demand_id) "
@@ -123,6 +124,27 @@ def test_a_decision_made_again_from_what_is_kept_is_the_decision_that_was_made(c
     assert {row.decision["outcome"] for row in rows} == {"join", "suggest", "new"}
     with county.store.begin() as connection:
         for row in rows:
+            assert replayed(connection, row.seq) == row.decision
+
+
+def test_what_an_earlier_version_kept_is_compared_and_replayed_like_what_is_kept_now(county: County) -> None:
+    """The rows of before the update hold vectors as JSON, and are left as they are."""
+    demands = said(county, 11, copies=2)
+    receive(county, demands[:60], 30)
+    county.evaluate()
+    rows = county.rows("SELECT seq, vector FROM matter_text")
+    with county.store.begin() as connection:
+        for row in rows:
+            connection.execute(
+                text("UPDATE matter_text SET vector = :kept WHERE seq = :seq"),
+                {"seq": row.seq, "kept": in_form_2(Vector.from_bytes(bytes(row.vector)))},
+            )
+    after = replace(county.deps, matters=matter.MatterBook())  # the process that begins after the update
+    receive(county, demands[60:], 30)
+    assert evaluate.run(after).ok
+    assert [tuple(row[:3]) for row in county.rows(MATTERS)] == in_memory(county)
+    with county.store.begin() as connection:
+        for row in county.rows("SELECT seq, decision FROM matter_text"):
             assert replayed(connection, row.seq) == row.decision
 
 

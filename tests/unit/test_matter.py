@@ -1,15 +1,30 @@
 """Which demands are about one matter."""
 
 import random
+import re
 from dataclasses import replace
 
+import orjson
 import pytest
+import rjieba
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.errors import HubError
 from hub.text.matter import Member, Outcome, Thresholds, decide, find
+from hub.text.matter_language import (
+    OPEN,
+    PART,
+    SPOKEN,
+    STOP,
+    Lately,
+    is_known,
+    kind_in,
+    language,
+    may_name,
+)
 from hub.text.matter_memory import MemoryGrouping, MemoryPostings
+from hub.text.matter_packed import likenesses
 from hub.text.matter_place import Nearness, Place, regions_apart
 from hub.text.matter_vector import (
     MOST_FEATURES,
@@ -17,10 +32,11 @@ from hub.text.matter_vector import (
     Vector,
     WordCounts,
     WordModel,
+    as_kept,
     score,
     vector,
 )
-from hub.text.matter_words import BODY_CHARS, read_words
+from hub.text.matter_words import BODY_CHARS, LINES, _Reading, read_words
 from tests.unit.matter_messages import MESSAGES
 
 NO_COUNTS = WordModel("none")
@@ -257,7 +273,9 @@ def test_a_hostile_text_has_a_bounded_vector_and_joins_nothing(body):
     assert decide(text, Place(), [stored], Thresholds()).outcome is Outcome.NEW
 
 
-@pytest.mark.parametrize("kept", [b"", b"[]", b"{}", b'{"form":1}', b'{"form":9,"model":"x"}', b"\xff"])
+@pytest.mark.parametrize(
+    "kept", [b"", b"[]", b"{}", b"\x03", b"\x03\x01[]", b'{"form":1}', b'{"form":9,"model":"x"}', b"\xff"]
+)
 def test_stored_bytes_that_are_none_of_ours_are_a_clear_error(kept):
     with pytest.raises(HubError, match="cannot be read"):
         Vector.from_bytes(kept)
@@ -297,3 +315,124 @@ def test_thresholds_decide_between_joining_and_suggesting():
     strength = decide(one, Place(), [other], Thresholds()).score
     for join, outcome in ((strength - 0.01, Outcome.JOIN), (strength + 0.01, Outcome.SUGGEST)):
         assert decide(one, Place(), [other], replace(Thresholds(), join_same=join)).outcome is outcome
+
+
+def plainly_alike(one, other):
+    """The figures of a likeness as they are defined, word by word."""
+    mine, kept = one.weights, other.weights
+    both, in_names = mine.keys() & kept.keys(), one.place_words | other.place_words
+
+    def counted(features):
+        names = [feature for feature in features if feature[0] == "#" or feature in in_names]
+        lines = [one for one in names if one[0] == "#" and one[1].isdigit() and one.endswith(LINES)]
+        return len(names) + 2 * len(lines), len(features) - len(names)
+
+    def share(at, least, most):
+        possible = min(counted(mine)[at], counted(kept)[at])
+        return min(1.0, counted(both)[at] / max(least, min(possible / 4, most)))
+
+    def about(text, others):
+        said = text.title - in_names
+        total = sum(text.weights[feature] for feature in said)
+        return sum(text.weights[feature] for feature in said & others.keys()) / total if total else 0.0
+
+    whole = min(1.0, sum(mine[feature] * kept[feature] for feature in both))
+    if whole < 0.1:
+        return NOT_ALIKE[:4]
+    return share(0, 3, 6), share(1, 3, 8), (about(one, kept) + about(other, mine)) / 2, whole
+
+
+def test_many_pairs_worked_out_at_once_are_as_alike_as_each_is_by_definition():
+    texts = [vector(title, body, NO_COUNTS) for _, title, body in MESSAGES]
+    texts += [vector("", "", NO_COUNTS), vector("204路改线", "204路绕开88栋，102路也改", NO_COUNTS)]
+    kept = [one.to_bytes() for one in texts]
+    wanted = [(at, random.Random(at).sample(range(len(kept)), 40)) for at in range(len(kept))]
+    found = likenesses(kept, kept, wanted)
+    alone = [
+        [likenesses([kept[at]], [kept[other]], [(0, [0])])[0][0] for other in others] for at, others in wanted
+    ]
+    assert found == alone
+    alike = 0
+    for (at, others), row in zip(wanted, found, strict=True):
+        for other, likeness in zip(others, row, strict=True):
+            assert likeness[:4] == pytest.approx(plainly_alike(texts[at], texts[other]), abs=1e-12)
+            alike += likeness is not NOT_ALIKE
+    assert alike > 100
+
+
+def in_form_2(one):
+    """A vector as earlier versions kept it."""
+    at = {feature: place for place, feature in enumerate(one.weights)}
+    weights = [round(weight * 100_000) for weight in one.weights.values()]
+    title, place_words = (sorted(at[word] for word in words) for words in (one.title, one.place_words))
+    told = (2, one.model, "\n".join(one.weights), weights, title, place_words, one.places, one.title_places)
+    return orjson.dumps((*told, one.regions, (0, 0)))
+
+
+def test_a_vector_that_an_earlier_version_kept_is_the_vector_that_it_was():
+    for _, title, body in (*MESSAGES, ("", "", "")):
+        one = vector(title, body, NO_COUNTS)
+        assert Vector.from_bytes(in_form_2(one)) == one
+        assert as_kept(in_form_2(one)) == one.to_bytes() == as_kept(one.to_bytes())
+
+
+def plainly_read(text):
+    """Pairs of names, places and words of places of a text, word by word: what `read_words` finds by looking at one word in six."""
+    lists = language()
+    names, places, place_words, run = [], [], [], []
+    before, before_is_open, before_is_proper = "", False, False
+    for word, tag in rjieba.tag(text):
+        marks, _, pairs_of_word, ending = kind_in(word, tag)
+        is_stop, is_open = bool(marks & STOP), bool(marks & OPEN)
+        if not marks & SPOKEN:
+            run.clear()
+            before = ""
+            continue
+        names += pairs_of_word
+        is_proper = (
+            is_known(word) and not is_stop and len(word) > 1 and tag in ("ns", "nr", "nz", "nt", "nrt")
+        )
+        if before and not is_stop:
+            if (is_open or before_is_open) and may_name(before[-1] + word[0]):
+                names.append(before[-1] + word[0])
+            if is_proper and before_is_open:
+                place_words.append(word)
+            elif is_open and before_is_proper:
+                place_words.append(before)
+        core = "".join((*run, word.removesuffix(ending or "")))[-10:]
+        if ending is not None and len(core) > 1 and core not in lists.no_names:
+            places.append(core)
+            place_words += [*run, word] if word != ending else run
+        if ending is not None and (len(core) > 1 or word != ending):
+            run.clear()
+        elif marks & PART:
+            run = [*run, word][-4:]
+        else:
+            run.clear()
+        before, before_is_open, before_is_proper = ("" if is_stop else word), is_open, is_proper
+    return names, places, set(place_words)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from([*(one[2] for one in MESSAGES), "204路", "太长", "村", "路路村"]), max_size=4),
+    st.randoms(),
+)
+def test_names_are_those_that_a_look_at_every_word_finds(texts, draw):
+    cut = list("".join(texts)[:300])
+    for _ in range(len(cut) // 8):  # words that no dictionary has, at the borders of what it has
+        cut.insert(draw.randrange(len(cut)), draw.choice(cut))
+    text = re.sub(r"\s|\d", "", "".join(cut))
+    read = _Reading(text, language())
+    assert (read.names, read.places, set(read.place_words)) == plainly_read(text)
+
+
+def test_what_is_known_of_words_is_bounded_and_of_those_met_again_not_forgotten():
+    asked = []
+    lately = Lately(lambda word: asked.append(word) or len(word), 20)
+    for number in range(1000):
+        assert lately["again"] == 5
+        assert lately[f"once {number}"] == len(f"once {number}")
+        assert len(lately) + len(lately._before) <= 20
+    assert asked.count("again") == 1
+    assert len(asked) == 1001
