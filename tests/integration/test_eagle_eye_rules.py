@@ -250,7 +250,7 @@ def test_a_bad_rating_that_a_person_has_verified_is_a_yellow_card_with_its_order
             source_no="B1",
             rated_at=rated_at,
             level=RatingLevel.BAD,
-            organisation=BUREAU["name"],
+            organisation=str(BUREAU["name"]),
             item_code="I1",
         )
     )

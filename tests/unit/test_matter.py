@@ -3,6 +3,7 @@
 import random
 import re
 from dataclasses import replace
+from typing import Any
 
 import orjson
 import pytest
@@ -24,11 +25,10 @@ from hub.text.matter_language import (
     may_name,
 )
 from hub.text.matter_memory import MemoryGrouping, MemoryPostings
-from hub.text.matter_packed import likenesses
+from hub.text.matter_packed import NOT_ALIKE, likenesses
 from hub.text.matter_place import Nearness, Place, regions_apart
 from hub.text.matter_vector import (
     MOST_FEATURES,
-    NOT_ALIKE,
     Vector,
     WordCounts,
     WordModel,
@@ -379,7 +379,10 @@ def test_a_vector_that_an_earlier_version_kept_is_the_vector_that_it_was():
 def plainly_read(text):
     """Pairs of names, places and words of places of a text, word by word: what `read_words` finds by looking at one word in six."""
     lists = language()
-    names, places, place_words, run = [], [], [], []
+    names: list[Any] = []
+    places: list[Any] = []
+    place_words: list[Any] = []
+    run: list[Any] = []
     before, before_is_open, before_is_proper = "", False, False
     for word, tag in rjieba.tag(text):
         marks, _, pairs_of_word, ending = kind_in(word, tag)
@@ -428,8 +431,13 @@ def test_names_are_those_that_a_look_at_every_word_finds(texts, draw):
 
 
 def test_what_is_known_of_words_is_bounded_and_of_those_met_again_not_forgotten():
-    asked = []
-    lately = Lately(lambda word: asked.append(word) or len(word), 20)
+    asked: list[str] = []
+
+    def known(word: str) -> int:
+        asked.append(word)
+        return len(word)
+
+    lately = Lately(known, 20)
     for number in range(1000):
         assert lately["again"] == 5
         assert lately[f"once {number}"] == len(f"once {number}")

@@ -173,7 +173,7 @@ def test_a_suspension_is_odd_when_it_lasts_comes_again_or_begins_on_the_last_day
 
 
 def test_a_limit_of_hours_has_no_last_day_on_which_a_suspension_would_be_odd() -> None:
-    hours = {"accepted_at": at(11, 2, 9), "promised": Term(value=4, unit=TermUnit.HOURS)}
+    hours: dict[str, Any] = {"accepted_at": at(11, 2, 9), "promised": Term(value=4, unit=TermUnit.HOURS)}
     told = (stop("1", at(11, 2, 9, 30), at(11, 2, 11)),)
     assert only(OddSuspension(), finished_at=at(11, 2, 14), suspensions=told, **hours) is None
 

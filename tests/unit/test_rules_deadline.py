@@ -143,7 +143,7 @@ def test_while_a_case_is_suspended_nothing_is_counted_and_nothing_is_reminded_of
 
 
 def test_a_case_that_its_source_calls_suspended_without_telling_the_pause_stands_still_since_then() -> None:
-    told = {"state": CaseState.SUSPENDED, "as_of": at(11, 20, 9)}
+    told: dict[str, Any] = {"state": CaseState.SUSPENDED, "as_of": at(11, 20, 9)}
     assert card(at(12, 24), **told) is None
     assert card(at(12, 24), **{**told, "as_of": None}) is None
     # What was over by then was over, and once it goes on its clock runs again as it did.
@@ -157,7 +157,7 @@ def test_a_case_that_its_source_calls_suspended_without_telling_the_pause_stands
 
 
 def test_what_nobody_has_applied_for_yet_has_no_limit() -> None:
-    draft = {"accepted_at": None, "promised": None, "due_at": at(11, 20)}
+    draft: dict[str, Any] = {"accepted_at": None, "promised": None, "due_at": at(11, 20)}
     assert card(at(12, 24), state=CaseState.DRAFT, **draft) is None
     assert card(at(12, 24), state=CaseState.ACCEPTING, **draft) == RED
 
