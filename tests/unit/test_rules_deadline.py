@@ -93,7 +93,7 @@ def test_in_shandong_a_short_limit_is_not_reminded_of_as_it_begins(value) -> Non
 
 
 def test_in_shandong_a_limit_of_hours_is_no_yellow_card_as_it_begins() -> None:
-    told = {"accepted_at": at(11, 16, 9), "promised": Term(value=4, unit=TermUnit.HOURS)}
+    told: dict[str, Any] = {"accepted_at": at(11, 16, 9), "promised": Term(value=4, unit=TermUnit.HOURS)}
     assert card(at(11, 16, 9, 1), SHANDONG, **told) is None
     assert card(at(11, 16, 12, 59), SHANDONG, **told) == YELLOW
     assert card(at(11, 16, 13, 1), SHANDONG, **told) == RED
