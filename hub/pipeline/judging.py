@@ -367,9 +367,14 @@ def spans(touched: Iterable[tuple[str, datetime]]) -> dict[str, AffectedKey]:
     """Each key once, with the earliest and latest time that touches it."""
     found: dict[str, tuple[datetime, datetime]] = {}
     for key, at in touched:
-        since, until = found.get(key, (at, at))
-        found[key] = (min(since, at), max(until, at))
-    return {key: AffectedKey(key, since, until) for key, (since, until) in sorted(found.items())}
+        known = found.get(key)
+        if known is None:
+            found[key] = at, at
+        elif at < known[0]:
+            found[key] = at, known[1]
+        elif at > known[1]:
+            found[key] = known[0], at
+    return {key: AffectedKey(key, *span) for key, span in sorted(found.items())}
 
 
 def _latest(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from zlib import crc32
 
+import orjson
 import psycopg
 from sqlalchemy import ColumnElement, Connection, and_, select, text
 from sqlalchemy.exc import DBAPIError
@@ -156,7 +156,7 @@ def add(connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime
     """Writes new open signals; each row has ``signal_id``, ``rule_id``, ``subject``, ``key`` and its `EVIDENCE`."""
     if rows:
         # One text for all: the driver writes a row's lists in Python, which costs more than the statement.
-        told = json.dumps(list(rows), ensure_ascii=False, default=datetime.isoformat)
+        told = orjson.dumps(list(rows)).decode()
         driver(connection).cursor().execute(_ADD, (SignalState.OPEN.value, now, now, told))
 
 
