@@ -316,8 +316,7 @@ def _rule(
     delays = [_hours(event, first[place, rule]) for place, event in real if (place, rule) in first]
     return {
         "planted": len(real),
-        "found": len(delays),
-        "median_delay_h": round(median(delays), 1) if delays else None,
+        **_delayed(delays),
         "look_alikes": len(alike),
         "look_alikes_signalled": sum((place, rule) in first for place in alike),
         "signals": figures["signals"],
@@ -337,14 +336,23 @@ def _groups(events: Sequence[PlantedEvent], first: dict[tuple[int, str], datetim
             delays.append(_hours(event, min(seen)))
     return {
         "planted": len(planted),
-        "found": len(delays),
         "share": round(len(delays) / max(1, len(planted)), 3),
-        "median_delay_h": round(median(delays), 1) if delays else None,
+        **_delayed(delays),
+    }
+
+
+def _delayed(delays: Sequence[float]) -> dict[str, Any]:
+    """How many were found, and how late; what joined a signal that stood before it is found, and says nothing of how late."""
+    after = [hours for hours in delays if hours >= 0]
+    return {
+        "found": len(delays),
+        "of_these_stood_before": len(delays) - len(after),
+        "median_delay_h": round(median(after), 1) if after else None,
     }
 
 
 def _kinds(events: Sequence[PlantedEvent], first: dict[tuple[int, str], datetime]) -> dict[str, Any]:
-    found: dict[str, Counter[str]] = defaultdict(Counter)
+    planted: Counter[str] = Counter()
     delays: dict[str, list[float]] = defaultdict(list)
     for place, event in enumerate(events):
         wanted = [rule for rule in event.rules if rule in RULES]
@@ -352,14 +360,10 @@ def _kinds(events: Sequence[PlantedEvent], first: dict[tuple[int, str], datetime
             continue
         rules = ("W02a", "W02b", "W02c") if event.kind in GROUPS else wanted
         seen = [first[place, rule] for rule in rules if (place, rule) in first]
-        found[event.kind]["planted"] += 1
+        planted[event.kind] += 1
         if seen:
-            found[event.kind]["found"] += 1
             delays[event.kind].append(_hours(event, min(seen)))
-    return {
-        kind: {**counts, "median_delay_h": round(median(delays[kind]), 1) if delays[kind] else None}
-        for kind, counts in sorted(found.items())
-    }
+    return {kind: {"planted": count, **_delayed(delays[kind])} for kind, count in sorted(planted.items())}
 
 
 def _hours(event: PlantedEvent, moment: datetime) -> float:
