@@ -145,9 +145,11 @@ class Outlines:
                 key: span for key, span in spans.items() if key not in kept or not _holds(kept[key][0], span)
             }
         if unknown:
-            kept.update((key, (span, [])) for key, span in unknown.items())
+            found: dict[str, tuple[Span, list[Outline]]] = {key: (span, []) for key, span in unknown.items()}
             for row in self._answer(_OF, subject, unknown):
-                kept[row[-1]][1].append(Outline._make(row[:-1]))
+                found[row[-1]][1].append(Outline._make(row[:-1]))
+            # Only what was answered is known: the rule that asked may fail here, and the next must not take that for nothing.
+            kept.update(found)
         return {key: mine for key, span in spans.items() if (mine := _within(kept[key][1], span))}
 
     def heads(self, subject: str, spans: Spans) -> dict[str, int]:

@@ -172,6 +172,26 @@ def test_a_rule_that_fails_leaves_the_others_results_and_its_demands_wait_for_it
     assert county.evaluate().problems == ()  # nothing is due: the rule rests
 
 
+def test_what_one_rule_could_not_be_told_is_no_answer_to_the_next(
+    store: Store, ring: KeyRing, clock: ManualClock
+) -> None:
+    def asks_for_too_much(self, keys, history):
+        found = history.demands("demand", {key.key: EVER for key in keys})
+        known = {one.reporter_key for (one,) in found.values()}
+        history.outlines("reporter", dict.fromkeys([*known, "a\0b"], EVER))
+        return []
+
+    county = county_with(store, ring, clock, rule(evaluate=asks_for_too_much))
+    county.repeat(PHONE, 0, 1, 2)
+    assert [one.where for one in county.evaluate().problems] == ["rule T01"]
+    assert [one.rule_id for one in county.signals()] == ["W01"]
+    # Judged again, too: the signal that stands is not closed as gone.
+    clock.advance(60)
+    county.receive(county.demand(phone=PHONE, days=0.5))
+    assert [one.where for one in county.evaluate().problems] == ["rule T01"]
+    assert [(one.rule_id, one.state) for one in county.signals()] == [("W01", "open")]
+
+
 def test_a_rule_that_was_mended_judges_what_waited_for_it(
     store: Store, ring: KeyRing, clock: ManualClock
 ) -> None:
