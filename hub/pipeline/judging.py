@@ -6,13 +6,14 @@ for it alone, and the others' results stand; one that hung rests before it is tr
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain, groupby
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hub.errors import Code, HubError, PluginError, SourceUnavailable, StoreError
 from hub.model.codes import Level, SignalState
@@ -182,12 +183,13 @@ class Judge(ABC):
         too_old = self.now - timedelta(days=self.deps.settings.max_event_age_days)
         asked = [affected.key for affected in keys]
         standing = signals.standing(self.connection, rule.rule_id, asked)
-        params = rule.params.model_dump(mode="json")
         new, risen, changed, closed = [], [], 0, 0
         # Of most keys nothing was said, and nothing is.
-        for affected in [one for one in keys if one.key in answer.drafts or one.key in standing]:
+        told = [one for one in keys if one.key in answer.drafts or one.key in standing]
+        params, scopes = _of_rule(self.deps, rule, told) if told else ({}, [])
+        for affected, scope in zip(told, scopes, strict=True):
             mine = answer.drafts.get(affected.key, ())
-            plan = episodes.plan(standing.get(affected.key, ()), mine, rule.scope(affected))
+            plan = episodes.plan(standing.get(affected.key, ()), mine, scope)
             seen = {
                 id(draft): episodes.evidence(rule, params, draft, historical=latest[id(draft)] < too_old)
                 for draft in mine
@@ -261,9 +263,22 @@ def touched(
                 if not isinstance(key, str) or not key:
                     raise wrong(what, "gave a key that is no text (expected a non-empty str)")
                 found.append((key, at))
+        if not storable("".join(key for key, _ in found)):
+            raise wrong(what, "gave a key that cannot be stored (expected no NUL and no half of a character)")
         return found
 
     return guard(ask, timeout_s=deps.rule_timeout_s, what=what)
+
+
+def storable(words: str) -> bool:
+    """Whether the database can hold this text: PostgreSQL knows no NUL, and UTF-8 no half of a character."""
+    if words.isascii():
+        return "\0" not in words
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in words
 
 
 def judging(installed: Mapping[str, RuleEntry], settings: Mapping[str, RuleSetting]) -> dict[str, str]:
@@ -345,6 +360,33 @@ def _drafts(what: str, given: Sequence[object], asked: set[str]) -> dict[str, li
     if any(episodes.overlapping(group) for group in found.values()):
         raise wrong(what, "gave drafts of one key that overlap in time (expected one draft an episode)")
     return found
+
+
+def _of_rule(
+    deps: PipelineDeps, rule: WarningRule, keys: Sequence[AffectedKey]
+) -> tuple[dict[str, Any], list[tuple[datetime, datetime]]]:
+    """The rule's parameters as they are kept, and what its judgement of each key covers: asked of the plugin behind its guard."""
+    what = f"rule {rule.rule_id}: scope"
+    params, scopes = guard(
+        lambda: (rule.params.model_dump(mode="json"), [rule.scope(one) for one in keys]),
+        timeout_s=deps.rule_timeout_s,
+        what=what,
+    )
+    if not all(_is_span(one) for one in scopes):
+        raise wrong(what, "gave no span (expected two aware times, the earlier first)")
+    try:
+        json.dumps(params, allow_nan=False)
+    except ValueError:
+        raise wrong(
+            f"rule {rule.rule_id}: parameters", "hold no finite number (expected what JSON can say)"
+        ) from None
+    return params, scopes
+
+
+def _is_span(given: object) -> bool:
+    if not isinstance(given, tuple) or len(given) != 2:
+        return False
+    return all(isinstance(one, datetime) and one.tzinfo is not None for one in given) and given[0] <= given[1]
 
 
 def _moments(what: str, given: Sequence[object], asked: set[str], now: datetime) -> dict[str, datetime]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import chain
 
 from hub.pipeline.deps import PipelineDeps
-from hub.pipeline.judging import spans
+from hub.pipeline.judging import spans, storable, wrong
 from hub.plugins import guard
 from hub.sdk.rules import AffectedKey, WarningRule
 from hub.store import signals
@@ -49,5 +49,14 @@ def keys_with(
         if history.failed is not None:
             raise history.failed
         limit_statements(connection, None)
+    if not all(isinstance(one, AffectedKey) and _is_key(one.key) for one in more):
+        raise wrong(
+            f"rule {rule.rule_id}: related",
+            "gave what is no key (expected hub.sdk.rules.AffectedKey with a text)",
+        )
     every = chain(keys.values(), more)
     return spans((one.key, moment) for one in every for moment in (one.since, one.until))
+
+
+def _is_key(given: object) -> bool:
+    return isinstance(given, str) and given != "" and storable(given)

@@ -13,7 +13,7 @@ import psycopg
 from sqlalchemy import ColumnElement, Connection, and_, select, text
 from sqlalchemy.exc import DBAPIError
 
-from hub.errors import Code, NotFound
+from hub.errors import Code, NotFound, StoreError
 from hub.model.codes import Level, SignalState
 from hub.model.warning import SignalView
 from hub.store.engine import driver, explain, text_array
@@ -61,7 +61,7 @@ def savepoint(connection: Connection) -> Iterator[None]:
     try:
         with connection.begin_nested():
             yield
-    except (DBAPIError, psycopg.Error) as exc:
+    except (DBAPIError, psycopg.Error, UnicodeEncodeError) as exc:
         raise explain(exc) from exc
 
 
@@ -153,11 +153,29 @@ def standing(connection: Connection, rule_id: str, keys: Collection[str]) -> dic
 
 
 def add(connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
-    """Writes new open signals; each row has ``signal_id``, ``rule_id``, ``subject``, ``key`` and its `EVIDENCE`."""
+    """Writes new open signals; each row has ``signal_id``, ``rule_id``, ``subject``, ``key`` and its `EVIDENCE`.
+
+    Raises:
+        StoreError: A row holds what no column can (half a character, a number out of range).
+    """
     if rows:
         # One text for all: the driver writes a row's lists in Python, which costs more than the statement.
-        told = orjson.dumps(list(rows)).decode()
+        try:
+            told = orjson.dumps(list(rows), default=_plain_time).decode()
+        except orjson.JSONEncodeError:
+            raise StoreError(
+                "a signal cannot be stored as it is (half a character, a number out of range, or a type that JSON has no word for); "
+                "nothing of its rule was kept; mend the rule",
+                code=Code.VALUE_UNSTORABLE,
+            ) from None
         driver(connection).cursor().execute(_ADD, (SignalState.OPEN.value, now, now, told))
+
+
+def _plain_time(value: object) -> str:
+    """A time of a class of its own, as libraries of calendars give them."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError
 
 
 _NEW = ", ".join(("signal_id", "rule_id", "subject", "key", *EVIDENCE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, ClassVar
 
 import pytest
@@ -105,6 +106,42 @@ def nul_text(self, keys, history):
         yield draft(demand, summary="a\0b")
 
 
+def half_a_character(self, keys, history):
+    for (demand,) in history.demands("demand", {key.key: EVER for key in keys}).values():
+        yield draft(demand).model_copy(update={"summary": "a\ud800b"})
+
+
+def too_many_people(self, keys, history):
+    for (demand,) in history.demands("demand", {key.key: EVER for key in keys}).values():
+        yield draft(demand, reporters=10**30)
+
+
+def one_signal(self, keys, history):
+    return [draft(one) for (one,) in history.demands("demand", {key.key: EVER for key in keys}).values()]
+
+
+def scope_raises(self, affected):
+    raise Bad
+
+
+def scope_lies(self, affected):
+    return None
+
+
+def related_lies(self, keys, history):
+    return ["somebody"]
+
+
+def keys_of_half_a_character(self, demand):
+    return ["a\ud800b"]
+
+
+class Endless(Strictness):
+    """Parameters with a number that JSON cannot say."""
+
+    most: float = float("inf")
+
+
 def twice(self, keys, history):
     for (demand,) in history.demands("demand", {key.key: EVER for key in keys}).values():
         yield draft(demand)
@@ -148,6 +185,8 @@ def keys_lie(self, demand):
         {"evaluate": foreign_key},
         {"evaluate": no_number},
         {"evaluate": nul_text},
+        {"evaluate": half_a_character},
+        {"evaluate": too_many_people},
         {"evaluate": twice},
         {"evaluate": unknown_demand},
         {"evaluate": swallowing},
@@ -155,6 +194,11 @@ def keys_lie(self, demand):
         {"evaluate": conflict},
         {"keys": keys_raise},
         {"keys": keys_lie},
+        {"keys": keys_of_half_a_character},
+        {"scope": scope_raises, "evaluate": one_signal},
+        {"scope": scope_lies, "evaluate": one_signal},
+        {"related": related_lies},
+        {"Params": Endless},
     ],
     ids=lambda methods: next(iter(methods.values())).__name__,
 )
@@ -170,6 +214,36 @@ def test_a_rule_that_fails_leaves_the_others_results_and_its_demands_wait_for_it
     assert [(row.rule_ids, row.attempts) for row in waiting(county)] == [(["T01"], 1)] * 2
     assert sum(len(row.demand_ids) for row in waiting(county)) == 3
     assert county.evaluate().problems == ()  # nothing is due: the rule rests
+
+
+class Moment(datetime):
+    """A time of a class of its own, as libraries of calendars give them."""
+
+
+def test_a_rule_may_give_times_of_a_library_of_calendars(
+    store: Store, ring: KeyRing, clock: ManualClock
+) -> None:
+    def evaluate(self, keys, history):
+        for (one,) in history.demands("demand", {key.key: EVER for key in keys}).values():
+            yield draft(one, window_from=Moment.fromisoformat(one.submitted_at.isoformat()))
+
+    county = county_with(store, ring, clock, rule(evaluate=evaluate))
+    demand = county.demand(phone=PHONE)
+    county.judged(demand)
+    (one,) = county.signals(rule="T01")
+    assert one.window_from == demand.submitted_at
+
+
+def test_what_cannot_be_written_to_a_signal_that_stands_is_its_rules_failure_too(
+    store: Store, ring: KeyRing, clock: ManualClock
+) -> None:
+    county = county_with(store, ring, clock, rule(evaluate=one_signal))
+    demand = county.demand(phone=PHONE)
+    county.judged(demand)
+    worse = county_with(store, ring, clock, rule(evaluate=half_a_character))
+    worse.receive(demand.model_copy(update={"title": "再次反映"}))
+    assert [(one.where, one.code) for one in worse.evaluate().problems] == [("rule T01", "plugin_failed")]
+    assert [one.summary for one in worse.signals(rule="T01")] == ["测试"]
 
 
 def test_what_one_rule_could_not_be_told_is_no_answer_to_the_next(
