@@ -101,7 +101,6 @@ class _Fresh(NamedTuple):
     counted: Collection[str]  # its features, for the next word model; none where they were counted before
     vector: Vector
     keys: tuple[tuple[str, float], ...]
-    stays: bool  # it changed, but not so much that it is another matter
 
 
 class _Pass:
@@ -168,7 +167,12 @@ class _Part:
         self.lists: dict[Key, bytes] = {}
         self.written: set[Key] = set()
         self.members: dict[int, Member] = {}
-        self.where: dict[str, set[Place]] = {}  # matter -> where its members are
+        self.where: dict[str, set[Place]] = {}
+        """Matter -> where those members are that nobody has looked at here."""
+        self.here: dict[str, set[Place]] = defaultdict(set)
+        """Matter -> where those are that came or stayed here."""
+        self.moved: set[str] = set()  # that were in a matter before, and have been looked at here
+        self.stayed: set[str] = set()
         self.puts: list[Put] = []
         self.begun: list[tuple[str, str, bool]] = []
         self.grown: Counter[str] = Counter()
@@ -210,7 +214,6 @@ class _Part:
             features = mentions(words)
             vector = weigh(words, self.whole.model, features)
             place = Place(one.place_id, one.region_code)
-            stays = one.matter_id is not None and self._stays(one, vector, place, protected=protected)
             mark = _PROTECTED if protected else ""
             features_of = vector.heaviest(self.limits.words)
             if place.place_id is not None:
@@ -218,7 +221,7 @@ class _Part:
             keys = tuple((mark + feature, weight) for feature, weight in features_of)
             day = matter_index.day_of(one.submitted_at)
             counted = features.keys() if one.matter_id is None and not protected else ()
-            fresh.append(_Fresh(one, digest, protected, place, day, counted, vector, keys, stays))
+            fresh.append(_Fresh(one, digest, protected, place, day, counted, vector, keys))
         return fresh
 
     def _elsewhere(self, one: Said, *, protected: bool) -> bool:
@@ -227,21 +230,18 @@ class _Part:
         homes = {home[0] for home in twins if home is not None and home[1] == protected}
         return bool(homes) and not one.held and one.matter_id not in homes
 
-    def _stays(self, one: Said, vector: Vector, place: Place, *, protected: bool) -> bool:
-        """Whether a demand that is in a matter stays there, whatever it says now."""
-        assert one.seq is not None
-        assert one.matter_id is not None
-        if one.matter_protected != protected:
+    def _stays(self, fresh: _Fresh) -> bool:
+        """Whether a demand that is in a matter stays there, whatever it says now: it changed, but not so much that it is another."""
+        one = fresh.said
+        if one.matter_id is None or one.matter_protected != fresh.protected:
             return False  # of what is protected nothing may show in a matter that others see (P8)
         if one.held:
             return True
-        if self._elsewhere(one, protected=protected):
+        if self._elsewhere(one, protected=fresh.protected) or self._is_elsewhere(fresh, one.matter_id):
             return False
-        others = matters.places_in(self.connection, one.matter_id, but=one.demand_id)
-        if any(places_apart(place, other) for other in others):
-            return False
+        assert one.seq is not None
         then = matter_index.kept(self.connection, one.seq)
-        return score(vector, Vector.from_bytes(then.vector)).whole >= STILL_ALIKE
+        return score(fresh.vector, Vector.from_bytes(then.vector)).whole >= STILL_ALIKE
 
     def _look_up(self, fresh: Sequence[_Fresh]) -> None:
         """Finds the candidates of each demand, and then all of them at once."""
@@ -268,16 +268,14 @@ class _Part:
             one = read[row.seq] if row.vector is not None else texts[row.seq]
             self.members[row.seq] = Member(one.demand_id, row.matter_id, one.vector, one.place)
         self.whole.book.remember(read)
-        self.where = matters.places_of(
-            self.connection,
-            {
-                self.members[seq].matter_id
-                for one, found in zip(fresh, self.found, strict=True)
-                if one.place != Place()
-                for seq in found
-                if seq in self.members
-            },
-        )
+        wanted = {
+            self.members[seq].matter_id
+            for one, found in zip(fresh, self.found, strict=True)
+            if one.place != Place()
+            for seq in found
+            if seq in self.members
+        }
+        self.where = {matter_id: set() for matter_id in wanted} | matters.places_of(self.connection, wanted)
 
     def _compared(self, fresh: Sequence[_Fresh]) -> list[dict[int, Likeness]]:
         """How alike each demand is to each of its candidates, all of them at once."""
@@ -302,8 +300,9 @@ class _Part:
     def _settle(self, one: _Fresh, seq: int, alike: Mapping[int, Likeness]) -> None:
         """Decides on one demand and notes what is to be written."""
         demand_id, was = one.said.demand_id, one.said.matter_id
-        if one.stays:
+        if self._stays(one):
             assert was is not None
+            self.stayed.add(demand_id)
             matter_id, why = was, {"outcome": KEPT, "matter": was}
         else:
             matter_id, why = self._decided(one, seq, alike)
@@ -312,7 +311,10 @@ class _Part:
         self.places[demand_id] = seq, matter_id, one.protected
         text = self.whole.texts[seq] = Text(demand_id, Packed(one.vector.to_bytes()), one.place)
         self.members[seq] = Member(demand_id, matter_id, text.vector, one.place)
-        self.where.setdefault(matter_id, set()).add(one.place)
+        self.here[matter_id].add(one.place)
+        if was is not None:
+            self.moved.add(demand_id)
+            self.where.pop(was, None)  # read anew, without it, where it is asked for again
         put = Put(
             demand_id,
             matter_id,
@@ -338,8 +340,13 @@ class _Part:
             for at, member in compared
             if member.demand_id != one.said.demand_id
             and (one.said.demand_id, member.matter_id) not in self.refused
-            and not self._is_elsewhere(one, member.matter_id)
         ]
+        elsewhere = {
+            matter_id
+            for matter_id in {member.matter_id for _, member in compared}
+            if self._is_elsewhere(one, matter_id)
+        }
+        compared = [(at, member) for at, member in compared if member.matter_id not in elsewhere]
         members, likeness = [member for _, member in compared], [alike[at] for at, _ in compared]
         decision = decide(one.vector, one.place, members, self.limits, likeness)
         why = explained(decision, compared)
@@ -354,11 +361,23 @@ class _Part:
         return matter_id, why
 
     def _is_elsewhere(self, one: _Fresh, matter_id: str) -> bool:
-        """Whether a matter has a member at another place, be it among those that are compared or not."""
-        others: Iterable[Place] = self.where.get(matter_id, ())
-        if matter_id == one.said.matter_id and one.place != Place():
-            others = matters.places_in(self.connection, matter_id, but=one.said.demand_id)
-        return any(places_apart(one.place, other) for other in others)
+        """Whether a matter has a member at another place, be it among those that are compared or not.
+
+        As it is with what this part has done, which is written at its end: else a batch more or less would make another matter.
+        """
+        if one.place == Place():
+            return False
+        here, own = self.here[matter_id], matter_id == one.said.matter_id
+        if any(places_apart(one.place, other) for other in here):
+            return True
+        if own or matter_id not in self.where:
+            but = {*self.moved, one.said.demand_id}
+            read = matters.places_of(self.connection, (matter_id,), but=but).get(matter_id, set())
+            if not own:
+                self.where[matter_id] = read
+        else:
+            read = self.where[matter_id]
+        return any(places_apart(one.place, other) for other in read)
 
     def _home_of_twin(self, one: _Fresh) -> tuple[str, str] | None:
         """The matter of the same record by another route, where it is in one of the same protection."""
@@ -386,12 +405,17 @@ class _Part:
         was = one.said.matter_id
         if was is None:
             matter_id = one.said.demand_id
-        elif one.said.matter_protected == one.protected and matters.is_alone(self.connection, was):
+        elif one.said.matter_protected == one.protected and not self._has_others(was, one.said.demand_id):
             return was
         else:
             matter_id = new_ulid(int(self.now.timestamp() * 1000))
         self.begun.append((matter_id, one.said.demand_id, one.protected))
         return matter_id
+
+    def _has_others(self, matter_id: str, demand_id: str) -> bool:
+        """Whether a matter has another member, with what this part has done."""
+        but = {*self.moved, demand_id}
+        return bool(self.here[matter_id]) or matters.has_others(self.connection, matter_id, but=but)
 
     def _write(self, fresh: Sequence[_Fresh]) -> None:
         connection, now, state = self.connection, self.now, self.whole.state
@@ -400,7 +424,11 @@ class _Part:
             matters.begin(connection, self.begun, now)
         if self.grown:
             matters.grown(connection, self.grown, now)
-        anew = [one.said.demand_id for one in fresh if one.said.matter_id is not None and not one.stays]
+        anew = [
+            one.said.demand_id
+            for one in fresh
+            if one.said.matter_id is not None and one.said.demand_id not in self.stayed
+        ]
         if anew:
             matters.void_suggestions(connection, anew, now)
         if self.suggested:

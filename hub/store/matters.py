@@ -260,27 +260,18 @@ def changed(connection: Connection, change: Change, now: datetime, *, by: str) -
     return change_id
 
 
-def places_in(connection: Connection, matter_id: str, *, but: str) -> list[Place]:
-    """The places of a matter's members, each once, without this demand's."""
-    rows = connection.execute(
-        text(
-            "SELECT DISTINCT t.place_id, t.region_code FROM matter_member m JOIN matter_text t ON t.seq = m.seq "
-            "WHERE m.matter_id = :matter AND m.demand_id <> :but"
-        ),
-        {"matter": matter_id, "but": but},
-    )
-    return [Place(row.place_id, row.region_code) for row in rows]
-
-
-def places_of(connection: Connection, matter_ids: Collection[str]) -> dict[str, set[Place]]:
-    """Where the members of these matters are; the nowhere of those that name no place is left out."""
+def places_of(
+    connection: Connection, matter_ids: Collection[str], *, but: Collection[str] = ()
+) -> dict[str, set[Place]]:
+    """Where the members of these matters are, without these demands; the nowhere of those that name no place is left out."""
     if not matter_ids:
         return {}
     cursor = driver(connection).cursor()
     cursor.execute(
         "SELECT DISTINCT m.matter_id, t.place_id, t.region_code FROM matter_member m JOIN matter_text t ON t.seq = m.seq "
-        "WHERE m.matter_id = ANY(%s::text[]) AND (t.place_id IS NOT NULL OR t.region_code IS NOT NULL)",
-        (text_array(sorted(matter_ids)),),
+        "WHERE m.matter_id = ANY(%s::text[]) AND (t.place_id IS NOT NULL OR t.region_code IS NOT NULL) "
+        "AND m.demand_id <> ALL(%s::text[])",
+        (text_array(sorted(matter_ids)), text_array(sorted(but))),
     )
     found: dict[str, set[Place]] = {}
     for matter_id, place_id, region_code in cursor:
@@ -288,13 +279,13 @@ def places_of(connection: Connection, matter_ids: Collection[str]) -> dict[str, 
     return found
 
 
-def is_alone(connection: Connection, matter_id: str) -> bool:
-    """Whether a matter has one member or none."""
+def has_others(connection: Connection, matter_id: str, *, but: Collection[str]) -> bool:
+    """Whether a matter has a member that is none of these demands."""
     return bool(
         connection.execute(
             text(
-                "SELECT count(*) < 2 FROM (SELECT 1 FROM matter_member WHERE matter_id = :matter LIMIT 2) few"
+                "SELECT EXISTS (SELECT 1 FROM matter_member WHERE matter_id = :matter AND demand_id <> ALL(CAST(:but AS text[])))"
             ),
-            {"matter": matter_id},
+            {"matter": matter_id, "but": text_array(sorted(but))},
         ).scalar_one()
     )
