@@ -16,10 +16,13 @@ from hub.builtin.rules.grouped import (
     SuddenGroup,
     SuddenGroupParams,
 )
+from hub.builtin.rules.groups import strands
 from hub.builtin.rules.petition import Petition, PetitionParams
 from hub.builtin.rules.spring_festival import spring_festival
+from hub.builtin.rules.windows import Reach
 from hub.model.codes import DemandStatus, DemandType, Level
 from hub.model.demand import DemandFacts
+from hub.sdk.rules import Outline
 from tests.support.kept import DAY, HOUR, START, judged, told
 
 CELL: dict[str, Any] = {"place_id": "p1", "category": "供水服务"}
@@ -359,3 +362,20 @@ def test_more_of_the_same_persons_messages_never_make_a_group(rule, all_of_them)
     before = {one.key for one in judged(rule, *all_of_them)}
     again = [one.model_copy(update={"demand_id": f"{one.demand_id}x"}) for one in all_of_them]
     assert {one.key for one in judged(rule, *all_of_them, *again)} == before
+
+
+def test_many_names_that_are_said_now_and_then_cost_what_was_said_about_them() -> None:
+    """Else a busy counter with hundreds of items would cost so many times all that it heard in a year."""
+    items = itertools.cycle([None, *(f"item {number}" for number in range(100))])
+    year = [
+        told(START + place * 4 * HOUR, **CELL, item_code=item)
+        for place, item in enumerate(itertools.islice(items, 2_000))
+    ]
+    outlines = [Outline(*(getattr(one, name) for name in Outline._fields)) for one in year]
+    looked_at = sum(len(one.places) for one in strands(outlines, Reach(DAY)))
+    assert looked_at < 3 * len(year)
+    silent = [told(START + place * HOUR, **CELL) for place in range(1_000)]
+    named = [told(START + place * 100 * HOUR, **CELL, item_code="item") for place in range(10)]
+    mixed = sorted([*silent, *named], key=lambda one: one.submitted_at)
+    outlines = [Outline(*(getattr(one, name) for name in Outline._fields)) for one in mixed]
+    assert max(len(one.places) for one in list(strands(outlines, Reach(DAY)))[1:]) < 60

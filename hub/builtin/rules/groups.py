@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from hub.builtin.rules.windows import Judge, Reach, Window
 from hub.model.demand import DemandFacts
@@ -91,26 +92,37 @@ def strands(demands: Sequence[Outline], reach: Reach) -> Iterator[Strand]:
     """The strands of these demands, which ascend by time.
 
     Who says no place, or no item, may mean any: such a demand is in every strand that it is near to, and those who say neither are
-    one of their own. A strand reaches no farther than what bears on windows with a demand that names its place or item: so what
-    becomes of a window is the same, however much more was read.
+    one of their own. A strand reaches no farther than what bears on windows with a demand that names its place or item, and is
+    several where none bears on both: so what becomes of a window is the same, however much more was read, and a name that is said
+    now and then costs no more than what was said about it.
     """
     at_place, of_item = [one.place_id or None for one in demands], [_item(one) or None for one in demands]
-    for place in (None, *_names(at_place)):
-        here: Sequence[int] = [at for at, said in enumerate(at_place) if said is None or said == place]
-        of_place = [at for at in here if at_place[at] is not None]
-        if place is not None:
-            here = _near(demands, here, of_place, reach)
-        for item in (None, *_names(of_item[at] for at in here)):
-            mine: Sequence[int] = [at for at in here if of_item[at] is None or of_item[at] == item]
-            if item is not None:
-                mine = _near(demands, mine, [at for at in mine if of_item[at] is not None], reach)
-            numbers = range(len(mine))
-            named = (
-                () if place is None else [number for number in numbers if at_place[mine[number]] is not None],
-                () if item is None else [number for number in numbers if of_item[mine[number]] is not None],
-            )
+    for place, here in _parted(demands, range(len(demands)), at_place, reach):
+        for item, mine in _parted(demands, here, of_item, reach):
+            said = [names for name, names in ((place, at_place), (item, of_item)) if name is not None]
             if mine:
-                yield Strand(mine, tuple(one for one in named if one != ()))
+                named = (
+                    [number for number, at in enumerate(mine) if names[at] is not None] for names in said
+                )
+                yield Strand(mine, tuple(named))
+
+
+def _parted(
+    demands: Sequence[Outline], among: Sequence[int], said: Sequence[str | None], reach: Reach
+) -> Iterator[tuple[str | None, Sequence[int]]]:
+    """Those of ``among`` that say nothing; then, for each name that is said, those that bear on windows with who says it."""
+    silent: list[int] = []
+    by_name: dict[str, list[int]] = {}
+    for at in among:
+        name = said[at]
+        (silent if name is None else by_name.setdefault(name, [])).append(at)
+    yield None, silent
+    times = [demands[at].submitted_at for at in silent]
+    for name, named in sorted(by_name.items()):
+        for run in _runs(demands, named, reach):
+            since, until = _bearing(demands, run, reach)
+            first = bisect_left(times, since)
+            yield name, sorted((*silent[first : bisect_left(times, until, lo=first)], *run))
 
 
 def by_strand(judge: Judge, reach: Reach, enough: Callable[[Sequence[Outline]], bool]) -> Judge:
@@ -138,17 +150,21 @@ def _item(one: Outline) -> str | None:
     return one.item_code or one.item_name
 
 
-def _names(said: Iterable[str | None]) -> list[str]:
-    return sorted({one for one in said if one is not None})
+def _runs(demands: Sequence[Outline], named: Sequence[int], reach: Reach) -> Iterator[Sequence[int]]:
+    """These demands, parted where nothing bears on windows with those before and on windows with those after."""
+    run = [named[0]]
+    for at in named[1:]:
+        if demands[at].submitted_at - demands[run[-1]].submitted_at >= 2 * reach.window + reach.before:
+            yield run
+            run = []
+        run.append(at)
+    yield run
 
 
-def _near(
-    demands: Sequence[Outline], among: Sequence[int], named: Sequence[int], reach: Reach
-) -> Sequence[int]:
-    """Those of ``among`` that bear on a window with one of ``named``."""
+def _bearing(demands: Sequence[Outline], named: Sequence[int], reach: Reach) -> tuple[datetime, datetime]:
+    """When what bears on a window with one of these is submitted."""
     since = demands[named[0]].submitted_at - reach.window - reach.before
-    until = demands[named[-1]].submitted_at + reach.window
-    return [at for at in among if since <= demands[at].submitted_at < until]
+    return since, demands[named[-1]].submitted_at + reach.window
 
 
 def _apart(one: str | None, other: str | None) -> bool:
