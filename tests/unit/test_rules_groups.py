@@ -15,11 +15,12 @@ from hub.builtin.rules.grouped import (
     LastingGroupParams,
     SuddenGroup,
     SuddenGroupParams,
+    _WeeksBefore,
 )
 from hub.builtin.rules.groups import strands
 from hub.builtin.rules.petition import Petition, PetitionParams
 from hub.builtin.rules.spring_festival import spring_festival
-from hub.builtin.rules.windows import Reach
+from hub.builtin.rules.windows import Reach, people
 from hub.model.codes import DemandStatus, DemandType, Level
 from hub.model.demand import DemandFacts
 from hub.sdk.rules import Outline
@@ -379,3 +380,30 @@ def test_many_names_that_are_said_now_and_then_cost_what_was_said_about_them() -
     mixed = sorted([*silent, *named], key=lambda one: one.submitted_at)
     outlines = [Outline(*(getattr(one, name) for name in Outline._fields)) for one in mixed]
     assert max(len(one.places) for one in list(strands(outlines, Reach(DAY)))[1:]) < 60
+
+
+class Looked(list[Outline]):
+    """Demands that count how many of them were looked at."""
+
+    times = 0
+
+    def __getitem__(self, place):
+        found = super().__getitem__(place)
+        self.times += len(found) if isinstance(place, slice) else 1
+        return found
+
+
+def test_what_was_usual_before_each_window_costs_no_more_the_more_was_said_before() -> None:
+    """Else a matter of some thousand demands takes longer than a rule may take, and is never told again."""
+    said = [
+        told(START + place * 4 * HOUR, **CELL, reporter_key=f"r{place % 7}", declared_group_size=place % 5)
+        for place in range(1_000)
+    ]
+    every = [Outline(*(getattr(one, name) for name in Outline._fields)) for one in said]
+    outlines = Looked(every)
+    before = _WeeksBefore(outlines, 8)
+    for one in every[::3]:  # most windows do not hold enough to be asked about
+        ends = [one.submitted_at - number * 7 * DAY for number in range(9)]
+        weeks = [[at for at in every if ends[no + 1] <= at.submitted_at < ends[no]] for no in range(8)]
+        assert before.heads(one.submitted_at) == [people(week).heads for week in weeks]
+    assert outlines.times <= 9 * len(said)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import sqrt
@@ -304,6 +305,37 @@ class LastingGroupParams(RuleParams):
         return self
 
 
+class _WeeksBefore:
+    """How many people there were in each of some weeks before a moment; asked of moments that ascend, it looks at no demand twice.
+
+    Args:
+        demands: Ascending by time.
+        weeks: So many weeks.
+    """
+
+    def __init__(self, demands: Sequence[Outline], weeks: int) -> None:
+        self._demands, self._times = demands, [one.submitted_at for one in demands]
+        self._weeks = [People() for _ in range(weeks)]
+        self._ends = [0] * (
+            weeks + 1
+        )  # the place behind each week's last demand; behind those that are before all weeks, too
+
+    def heads(self, until: datetime) -> list[int]:
+        """The latest week first; a moment that is earlier than one before is not asked about."""
+        for number, was in enumerate(self._ends):
+            now = bisect_left(self._times, until - number * _WEEK, lo=was)
+            for one in self._demands[was:now]:
+                if number < len(self._weeks):
+                    self._weeks[number].add(one)
+                if number:
+                    self._weeks[number - 1].remove(one)
+            self._ends[number] = now
+        return [week.heads for week in self._weeks]
+
+
+_WEEK = timedelta(weeks=1)
+
+
 class LastingGroup(_Grouped):
     """多人同诉（持续）: five people with one trouble within a week and more than its usual, or five unanswered within a month.
 
@@ -336,9 +368,10 @@ class LastingGroup(_Grouped):
         params = self.params
         if len(demands) < 2:
             return
+        before = _WeeksBefore(demands, params.baseline_weeks)
         for first, behind, who in counted(demands, timedelta(days=params.window_days)):
             if who.callers > 1 and who.heads >= params.heads:  # one alone is 联名
-                mean, bound = self._usual(demands, demands[first].submitted_at)
+                mean, bound = self._usual(before.heads(demands[first].submitted_at))
                 # Where every week is alike there is no deviation, and as many as ever are no news.
                 if who.heads >= bound and who.heads > mean:
                     yield Window(first, behind, float(who.heads), max(float(params.heads), bound), mean)
@@ -354,16 +387,8 @@ class LastingGroup(_Grouped):
                     form=_WAITING,
                 )
 
-    def _usual(self, demands: Sequence[Outline], until: datetime) -> tuple[float, float]:
-        """Mean, and mean plus deviations, of the people in the weeks before ``until``."""
-        weeks = [People() for _ in range(self.params.baseline_weeks)]
-        for one in demands:
-            if one.submitted_at >= until:
-                break
-            back = (until - one.submitted_at - MOMENT) // timedelta(weeks=1)
-            if back < len(weeks):
-                weeks[back].add(one)
-        heads = [week.heads for week in weeks]
+    def _usual(self, heads: Sequence[int]) -> tuple[float, float]:
+        """Mean, and mean plus deviations, of the people in the weeks before."""
         mean = sum(heads) / len(heads)
         spread = sqrt(sum((count - mean) ** 2 for count in heads) / (len(heads) - 1))
         return mean, mean + self.params.deviations * spread
