@@ -195,6 +195,13 @@ METRICS: tuple[Metric, ...] = (
         '`sum(hub_warnings_open{level="grave"}) > 0`',
     ),
     Metric(
+        "hub_warnings_plan_overdue",
+        G,
+        ("rule_id",),
+        "R58: warnings of danger to life that stand without a plan 预案 although its four hours are over.",
+        "`sum(hub_warnings_plan_overdue) > 0`: `hub warning list --plan-missing` names them, `hub warning plan` attaches one.",
+    ),
+    Metric(
         "hub_warning_delay_seconds",
         H,
         ("rule_id", "since"),

@@ -138,6 +138,7 @@ def _of_database(figures: Figures) -> Rows:
         "hub_warnings_open": [
             ((rule, _level(level)), values[0]) for (rule, level), values in figures["warnings_open"].items()
         ],
+        "hub_warnings_plan_overdue": _first(figures, "plans_overdue"),
         "hub_warning_delay_seconds": _histogram(figures["warnings"], WARNING_BUCKETS_S),
         "hub_orders_total": _first(figures, "orders"),
         "hub_orders_open": [

@@ -126,7 +126,7 @@ TOTALS = (
     ),
 )
 
-# Name -> how many of the columns are labels, and the statement.
+# Name -> how many of the columns are labels, and the statement; it may ask for `now`.
 STANDING: Mapping[str, tuple[int, str]] = {
     "quarantine": (  # instance, kind, code: entries
         3,
@@ -151,6 +151,11 @@ STANDING: Mapping[str, tuple[int, str]] = {
     "warnings_open": (  # rule, level: warnings
         2,
         "SELECT rule_id, level, count(*) FROM warning WHERE state = 'issued' GROUP BY 1, 2",
+    ),
+    "plans_overdue": (  # rule: warnings that stand without the plan that was due, and since when the first (seconds since 1970)
+        1,
+        "SELECT rule_id, count(*), extract(epoch FROM min(plan_due_at)) FROM warning w WHERE plan_due_at <= :now "
+        "AND state = 'issued' AND NOT EXISTS (SELECT 1 FROM warning_plan x WHERE x.warning_id = w.warning_id) GROUP BY 1",
     ),
     "orders_open": (  # organisation, state, level: orders
         3,
@@ -202,7 +207,7 @@ class FigureReader:
                 connection.execute(text(_STATEMENT_LIMIT))
                 found = {one.question.name: one.read(connection) for one in self._totals}
                 for name, (labels, statement) in STANDING.items():
-                    found[name] = _standing(connection, labels, statement)
+                    found[name] = _standing(connection, now, labels, statement)
                 found["positions"] = _positions(connection)
                 found["circuits"] = _circuits(connection)
                 return found
@@ -230,15 +235,15 @@ class FigureReader:
                     done = one.advance(connection, now, keep=keep)
 
 
-def standing(connection: Connection, name: str) -> dict[Labels, Values]:
+def standing(connection: Connection, name: str, now: datetime) -> dict[Labels, Values]:
     """One of `STANDING` by itself."""
-    return _standing(connection, *STANDING[name])
+    return _standing(connection, now, *STANDING[name])
 
 
-def _standing(connection: Connection, labels: int, statement: str) -> dict[Labels, Values]:
+def _standing(connection: Connection, now: datetime, labels: int, statement: str) -> dict[Labels, Values]:
     return {
         tuple(str(value) for value in row[:labels]): [float(value or 0) for value in row[labels:]]
-        for row in connection.execute(text(statement))
+        for row in connection.execute(text(statement), {"now": now})
     }
 
 

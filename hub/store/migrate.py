@@ -12,7 +12,7 @@ from hub.errors import Code, StoreError
 from hub.store.engine import Store
 from hub.store.partitions import ensure_months
 
-HEAD = "0021"
+HEAD = "0022"
 _LOCK = 0x77656973  # "weis": one migration at a time over all processes
 
 

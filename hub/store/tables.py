@@ -371,6 +371,11 @@ warning = Table(
         postgresql_where=text("dispatched_at IS NULL"),
     ),
     Index("warning_open_idx", "rule_id", "level", postgresql_where=text("state = 'issued'")),
+    Index(
+        "warning_plan_due_idx",
+        "plan_due_at",
+        postgresql_where=text("plan_due_at IS NOT NULL AND state = 'issued'"),
+    ),
     *(
         Index(f"warning_{name}_idx", column, "issued_at", postgresql_where=text(f"{column} IS NOT NULL"))
         for name, column in (

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from hub.clock import COUNTY_ZONE
+from hub.metrics.collector import HubCollector
 from tests.support.desk import OTHER_PHONE, Desk, issued, record, said_once
 
 BY = ("--by", "王科长", "--reason", "反复反映")
@@ -155,6 +157,42 @@ def test_a_warning_of_danger_is_listed_until_its_plan_stands(desk):
     assert desk.hub(*attach).document["new"] is False
     assert desk.hub("warning", "list", "--plan-missing", "--json").document["warnings"] == []
     assert warning(desk, number)["plan"]["owner"] == "李副局长"
+
+
+@pytest.mark.requirement("R58")
+def test_a_plan_of_danger_that_is_over_its_four_hours_is_counted_and_told_until_it_stands(desk):
+    desk.apply_config()
+    desk.portal.add(record(1, words="楼下着火了，快来人。"))
+    desk.portal.add(record(2, words="楼下着火了，快来人。", days_ago=2.0))
+    desk.hub("run", "once")
+    first, second = (one["warning_no"] for one in desk.hub("warning", "list", "--json").document["warnings"])
+    attach = (*PLAN, "--by", "王科长")
+
+    def overdue() -> tuple[float, str, str]:
+        """What a scrape counts, and the doctor's state and words."""
+        with desk.opened() as hub:
+            page = HubCollector(hub).page({}).body.decode()
+        counted = sum(
+            sample.value
+            for family in text_string_to_metric_families(page)
+            for sample in family.samples
+            if sample.name == "hub_warnings_plan_overdue"
+        )
+        found = desk.hub("doctor", "--json").document["checks"]
+        (plans,) = [one for one in found if one["name"] == "plans"]
+        return counted, plans["state"], plans["found"]
+
+    assert overdue() == (0, "ok", "no plan is overdue")
+    desk.rows("UPDATE warning SET plan_due_at = now() - interval '3 hours' WHERE warning_no = :no", no=first)
+    told = (
+        "1 warning of danger stands without the plan that is due within four hours, the first since 3 h ago"
+    )
+    assert overdue() == (1, "warn", told)
+    desk.rows("UPDATE warning SET plan_due_at = now() - interval '5 hours' WHERE warning_no = :no", no=second)
+    assert overdue()[:2] == (2, "warn")
+    assert desk.hub("warning", "plan", first, *attach).code == 0
+    assert desk.hub("warning", "revoke", second, *BY).code == 0
+    assert overdue()[:2] == (0, "ok")
 
 
 def test_a_warning_is_revoked_and_the_department_reads_of_it(desk):

@@ -90,7 +90,7 @@ def _keys(hub: Hub, database: DatabaseLook) -> Iterator[Finding]:
     sealed = 0.0
     if database.has_schema:
         with hub.store.begin() as connection:
-            sealed = sum(values[0] for values in standing(connection, "sealed").values())
+            sealed = sum(values[0] for values in standing(connection, "sealed", hub.clock.now()).values())
     return ground.keys(
         hub.settings,
         holds_sealed=holds_sealed_rows(hub.store) if database.has_schema else None,
@@ -104,6 +104,7 @@ def _work(hub: Hub) -> Iterator[Finding]:
         ("office", work.office),
         ("runs", work.runs),
         ("pending work", work.waiting),
+        ("plans", work.plans),
         ("rules", work.rules),
         ("outbox", work.outbox),
         ("quarantine", work.aside),

@@ -111,7 +111,7 @@ def runs(hub: Hub, connection: Connection) -> Iterator[Finding]:
 def waiting(hub: Hub, connection: Connection) -> Iterator[Finding]:
     """Work that nobody does."""
     now = hub.clock.now()
-    pending = standing(connection, "pending")
+    pending = standing(connection, "pending", now)
     late = []
     for (step,), (count, oldest) in sorted(pending.items()):
         if step in ("normalize", "evaluate", "dispatch") and count:
@@ -124,6 +124,23 @@ def waiting(hub: Hub, connection: Connection) -> Iterator[Finding]:
         )
     else:
         yield ok("pending work", "nothing waits longer than a quarter of an hour")
+
+
+def plans(hub: Hub, connection: Connection) -> Iterator[Finding]:
+    """Plans of danger to life that were due and are not there (R58)."""
+    now = hub.clock.now()
+    late = standing(connection, "plans_overdue", now).values()
+    if not late:
+        yield ok("plans", "no plan is overdue")
+        return
+    count = int(sum(values[0] for values in late))
+    since = datetime.fromtimestamp(min(values[1] for values in late), UTC)
+    told = "1 warning of danger stands" if count == 1 else f"{count} warnings of danger stand"
+    yield warn(
+        "plans",
+        f"{told} without the plan that is due within four hours, the first since {_ago(now, since)}",
+        "`hub warning list --plan-missing` names them; attach a plan to each with `hub warning plan`",
+    )
 
 
 def rules(hub: Hub, connection: Connection) -> Iterator[Finding]:
