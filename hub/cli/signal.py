@@ -11,6 +11,8 @@ from hub.cli.plans import PlanFrom, PlanOwner, PlanText, PlanTo, plan_of
 from hub.model.codes import SignalState, Trait
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from hub.model.holding import Hold
     from hub.model.warning import Decision
 
@@ -39,6 +41,10 @@ def list_signals(
     held: Annotated[
         bool, typer.Option("--held", help="Only what something holds back now: a silence 静默, a mute, …")
     ] = False,
+    overdue: Annotated[
+        bool,
+        typer.Option("--overdue", help="Only what a person should have decided on by now, and nobody has."),
+    ] = False,
     historical: Annotated[
         bool | None,
         typer.Option(
@@ -56,7 +62,7 @@ def list_signals(
 
     with door.hub() as hub:
         hub.renew_keys()
-        deps = hub.pipeline_deps
+        deps, now = hub.pipeline_deps, hub.clock.now()
         with hub.store.begin() as connection:
             holds = silence.all_held(deps, connection) if held else {}
             found = views.signals(
@@ -67,13 +73,14 @@ def list_signals(
                 traits=[trait.value, TRAIT_TITLES[trait]] if trait else None,
                 historical=historical,
                 only=holds if held else None,
+                overdue_at=now if overdue else None,
                 limit=limit,
             )
             within = signals.within(connection, [one["signal_id"] for one in found], list(deps.plugins.rules))
             if not held:
                 waiting = [one["signal_id"] for one in found if one["state"] == SignalState.OPEN]
                 holds = silence.holds(deps, connection, waiting)
-    narrowed = bool(state or rule or level or trait or held or historical is not None)
+    narrowed = bool(state or rule or level or trait or held or overdue or historical is not None)
 
     def tell() -> None:
         if not found:
@@ -84,7 +91,7 @@ def list_signals(
             )
             return
         for one in found:
-            _tell_signal(one, holds.get(one["signal_id"]), within.get(one["signal_id"]))
+            _tell_signal(one, holds.get(one["signal_id"]), within.get(one["signal_id"]), now)
         _tell_what_waits(found, holds)
         out.newest(found, limit)
 
@@ -101,7 +108,7 @@ def _plain(hold: Hold | None) -> dict[str, Any] | None:
     return {"cause": hold.cause.value, "by": hold.by, "reason": hold.reason, "until": hold.until}
 
 
-def _tell_signal(one: dict[str, Any], hold: Hold | None, within: str | None) -> None:
+def _tell_signal(one: dict[str, Any], hold: Hold | None, within: str | None, now: datetime) -> None:
     from hub.cli import observed, out, words
 
     level = words.level(one["level"], subject=one["subject"], rule_id=one["rule_id"])
@@ -117,6 +124,8 @@ def _tell_signal(one: dict[str, Any], hold: Hold | None, within: str | None) -> 
     )
     if one["traits"]:
         out.say(f"    traits 特征: {'、'.join(words.short(words.TRAITS, trait) for trait in one['traits'])}")
+    if (due := one["decision_due_at"]) is not None:
+        out.say(f"    to be decided on 研判 by {out.moment(due)}{', which has passed' if due <= now else ''}")
     if within is not None:
         out.say(f"    all of its demands are in {within}, too: decide on both on one line 归集")
     if hold is not None:

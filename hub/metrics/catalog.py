@@ -186,6 +186,13 @@ METRICS: tuple[Metric, ...] = (
         "muted. They are part of the open ones.",
         '`hub_signals_held{cause="unplanned"} > 0` for a day: nobody makes the plan (`hub signal list --held`).',
     ),
+    Metric(
+        "hub_signals_overdue",
+        G,
+        ("rule_id",),
+        "Open signals that a person has to decide on within 15 minutes (W08: a crowd, an extreme act) and that have waited longer.",
+        "`sum(hub_signals_overdue) > 0`: `hub signal list --overdue` names them, `hub signal triage` decides.",
+    ),
     Metric("hub_warnings_total", C, ("rule_id",), "Warnings 预警 issued."),
     Metric(
         "hub_warnings_open",

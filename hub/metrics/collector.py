@@ -134,6 +134,7 @@ def _of_database(figures: Figures) -> Rows:
         ],
         "hub_signals_total": _first(figures, "signals"),
         "hub_signals_open": _first(figures, "signals_open"),
+        "hub_signals_overdue": _first(figures, "decisions_overdue"),
         "hub_warnings_total": _first(figures, "warnings_issued"),
         "hub_warnings_open": [
             ((rule, _level(level)), values[0]) for (rule, level), values in figures["warnings_open"].items()

@@ -23,6 +23,11 @@ from hub.model.place import is_region_code, significant
 DANGER = "人身安全"
 """The label by which a rule says that life is in danger now."""
 
+TRIAGE_AT_ONCE = "15分钟内研判"
+"""The label by which a rule says that a person has to decide on the signal within `TRIAGE_WITHIN` of its first being seen (W08)."""
+
+TRIAGE_WITHIN = timedelta(minutes=15)
+
 TRAIT_TITLES: Mapping[Trait, str] = {
     Trait.BAD_INFLUENCE: "影响差",
     Trait.RESISTANCE: "阻力大",

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 from hub.store import gate
 from hub.store.engine import Store
 from hub.store.growing import SLICE, Growing, Labels, Question, Values, kept_rows, may_keep
+from hub.store.triage import DECISION_DUE
 
 Figures = Mapping[str, Mapping[Labels, Values]]
 """Name -> label values -> figures; which figures is said beside each name in `TOTALS` and `STANDING`."""
@@ -147,6 +148,11 @@ STANDING: Mapping[str, tuple[int, str]] = {
     "signals_open": (  # rule, historical: signals
         2,
         "SELECT rule_id, historical::text, count(*) FROM signal WHERE state = 'open' GROUP BY 1, 2",
+    ),
+    "decisions_overdue": (  # rule: signals that nobody has decided on in time, and when the first was due (seconds since 1970)
+        1,
+        f"SELECT rule_id, count(*), extract(epoch FROM min(due)) FROM (SELECT rule_id, {DECISION_DUE} AS due FROM signal s "
+        "WHERE state = 'open') d WHERE due <= :now GROUP BY 1",
     ),
     "warnings_open": (  # rule, level: warnings
         2,

@@ -24,7 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from hub.model.codes import FourFirst, Trait, TriageManner, WarningState
+from hub.model.codes import FourFirst, SignalState, Trait, TriageManner, WarningState
+from hub.model.holding import TRIAGE_AT_ONCE, TRIAGE_WITHIN
 from hub.model.warning import Plan
 from hub.store.tables import EMPTY_ARRAY, Id, metadata
 from hub.store.work import row_dicts
@@ -81,6 +82,13 @@ warning_plan = Table(
     Index("warning_plan_warning_idx", "warning_id", "plan_id"),
     comment="处置预案 (R58): each version, the last one stands",
 )
+
+DECISION_DUE = (
+    f"CASE WHEN s.state = '{SignalState.OPEN.value}' AND NOT s.historical AND '{TRIAGE_AT_ONCE}' = ANY(s.labels) "
+    "AND NOT EXISTS (SELECT 1 FROM signal_triage o WHERE o.signal_id = s.signal_id) "
+    f"THEN s.first_seen_at + interval '{TRIAGE_WITHIN.total_seconds():.0f} seconds' END"
+)
+"""SQL: by when a person has to have decided on the signal ``s``; null where it may wait, or somebody has: 留观 is a decision, too."""
 
 
 def join(connection: Connection, warning_id: str, signal_ids: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from hub.errors import Code, NotFound
 from hub.store import categories, suggestions
 from hub.store.matter_views import of_demand
 from hub.store.places import named
+from hub.store.triage import DECISION_DUE
 from hub.store.work import row_dicts
 
 _DEMAND = (
@@ -187,13 +188,17 @@ def signals(
     level: int | None = None,
     traits: Sequence[str] | None = None,
     only: Collection[str] | None = None,
+    overdue_at: datetime | None = None,
     limit: int = 20,
 ) -> list[dict[str, Any]]:
     """Signals, the latest seen first; ``warning_no`` where one was issued, ``traits`` as the last decision has them.
 
+    ``decision_due_at`` is by when a person has to decide, where the rule says so and nobody has.
+
     Args:
         traits: Words of one trait, its code and its title: those whose last decision, or whose rule's labels, name it.
         only: Only these signals.
+        overdue_at: Only those on which a person should have decided by that moment, and nobody has.
     """
     values = {
         "state": state,
@@ -202,17 +207,19 @@ def signals(
         "level": level,
         "traits": traits and list(traits),
         "only": None if only is None else list(only),
+        "overdue_at": overdue_at,
     }
     conditions = {
         "traits": "(t.traits && CAST(:traits AS text[]) OR s.labels && CAST(:traits AS text[]))",
         "only": "s.signal_id = ANY(CAST(:only AS text[]))",
+        "overdue_at": f"{DECISION_DUE} <= :overdue_at",
     }
     where = [
         conditions.get(name, f"s.{name} = :{name}") for name, value in values.items() if value is not None
     ]
     rows = connection.execute(
         text(
-            f"SELECT {_SIGNAL}, s.labels, coalesce(t.traits, '{{}}') AS traits, t.manner {_OF_SIGNALS} LEFT JOIN LATERAL (SELECT traits, "
+            f"SELECT {_SIGNAL}, s.labels, coalesce(t.traits, '{{}}') AS traits, t.manner, {DECISION_DUE} AS decision_due_at {_OF_SIGNALS} LEFT JOIN LATERAL (SELECT traits, "
             "manner FROM signal_triage d WHERE d.signal_id = s.signal_id ORDER BY triage_id DESC LIMIT 1) t ON true "
             f"{'WHERE ' + ' AND '.join(where) if where else ''} ORDER BY s.last_seen_at DESC, s.signal_id DESC LIMIT :limit"
         ),

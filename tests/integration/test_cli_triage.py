@@ -53,6 +53,21 @@ def warning(desk: Desk, number: str) -> dict[str, Any]:
     return desk.hub("warning", "show", number, "--json").document
 
 
+def late(desk: Desk, metric: str, check: str) -> tuple[float, str, str]:
+    """What a scrape counts, and the doctor's state and words."""
+    with desk.opened() as hub:
+        page = HubCollector(hub).page({}).body.decode()
+    counted = sum(
+        sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if sample.name == metric
+    )
+    found = desk.hub("doctor", "--json").document["checks"]
+    (told,) = [one for one in found if one["name"] == check]
+    return counted, told["state"], told["found"]
+
+
 def test_a_signal_whose_demands_all_stand_in_another_of_the_same_group_says_in_which(desk):
     desk.apply_config()
     words = "锦绣花园停水三天，打供水热线一直占线，请尽快恢复供水"
@@ -128,6 +143,31 @@ def test_signals_are_listed_by_trait_rule_level_and_state(desk, waiting):
     assert "热点敏感" in desk.hub("signal", "list").out
 
 
+def test_a_crowd_that_waits_longer_than_its_quarter_of_an_hour_is_marked_counted_and_told_until_somebody_decides(
+    desk, waiting
+):
+    crowd, _ = waiting
+    listed = [one["decision_due_at"] is not None for one in signals(desk, "--rule", "W08")]
+    assert listed == [True]
+    assert [one["decision_due_at"] for one in signals(desk, "--rule", "W01")] == [None]
+    assert signals(desk, "--overdue") == []
+    assert late(desk, "hub_signals_overdue", "decisions") == (0, "ok", "none is overdue")
+    desk.rows("UPDATE signal SET first_seen_at = first_seen_at - interval '14 minutes'")
+    assert signals(desk, "--overdue") == []
+    desk.rows("UPDATE signal SET first_seen_at = first_seen_at - interval '2 minutes'")
+    assert [one["signal_id"] for one in signals(desk, "--overdue")] == [crowd]
+    said = desk.hub("signal", "list").out
+    assert said.count("to be decided on 研判 by") == said.count("which has passed") == 1
+    assert late(desk, "hub_signals_overdue", "decisions")[:2] == (1, "warn")
+    # What is about old demands waits for nobody's quarter of an hour.
+    desk.rows("UPDATE signal SET historical = true")
+    assert late(desk, "hub_signals_overdue", "decisions")[:2] == (0, "ok")
+    desk.rows("UPDATE signal SET historical = false")
+    assert desk.hub("signal", "triage", crowd, "--hold", *BY).code == 0
+    assert signals(desk, "--overdue") == []
+    assert late(desk, "hub_signals_overdue", "decisions")[:2] == (0, "ok")
+
+
 @pytest.mark.requirement("R58")
 def test_a_trait_without_a_plan_is_refused_with_what_is_missing_and_with_one_is_issued(desk, waiting):
     given = ("signal", "triage", waiting[0], "--issue", "--trait", "sensitive", *BY)
@@ -169,25 +209,13 @@ def test_a_plan_of_danger_that_is_over_its_four_hours_is_counted_and_told_until_
     attach = (*PLAN, "--by", "王科长")
 
     def overdue() -> tuple[float, str, str]:
-        """What a scrape counts, and the doctor's state and words."""
-        with desk.opened() as hub:
-            page = HubCollector(hub).page({}).body.decode()
-        counted = sum(
-            sample.value
-            for family in text_string_to_metric_families(page)
-            for sample in family.samples
-            if sample.name == "hub_warnings_plan_overdue"
-        )
-        found = desk.hub("doctor", "--json").document["checks"]
-        (plans,) = [one for one in found if one["name"] == "plans"]
-        return counted, plans["state"], plans["found"]
+        return late(desk, "hub_warnings_plan_overdue", "plans")
 
-    assert overdue() == (0, "ok", "no plan is overdue")
+    assert overdue() == (0, "ok", "none is overdue")
     desk.rows("UPDATE warning SET plan_due_at = now() - interval '3 hours' WHERE warning_no = :no", no=first)
-    told = (
-        "1 warning of danger stands without the plan that is due within four hours, the first since 3 h ago"
-    )
-    assert overdue() == (1, "warn", told)
+    counted, state, told = overdue()
+    assert (counted, state) == (1, "warn")
+    assert told.startswith("1 overdue, the first since 3 h ago: warnings of danger")
     desk.rows("UPDATE warning SET plan_due_at = now() - interval '5 hours' WHERE warning_no = :no", no=second)
     assert overdue()[:2] == (2, "warn")
     assert desk.hub("warning", "plan", first, *attach).code == 0

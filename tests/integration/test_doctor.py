@@ -61,7 +61,7 @@ def test_a_hub_that_works_has_no_failure_and_every_part_is_named(worked: tuple[H
     assert {finding.name for finding in found.findings} >= {
         "settings", "plugins", "channel portal", "channel mailbox", "calendar", "database", "clock", "schema", "partitions",
         "disk", "keys: seal", "keys: search", "keys: key_file", "keys: wear", "keys: place", "office", "endpoints",
-        "pending work", "plans", "outbox", "quarantine", "ledger and audit log",
+        "pending work", "decisions", "plans", "outbox", "quarantine", "ledger and audit log",
     }  # fmt: skip
     ran = {
         f.name.split()[1].partition("/")[0]

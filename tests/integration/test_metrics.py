@@ -137,7 +137,7 @@ EXPECTED = {
     "hub_last_success_timestamp_seconds", "hub_stream_position_timestamp_seconds", "hub_runs_total", "hub_runs_running",
     "hub_run_duration_seconds", "hub_records_collected_total", "hub_records", "hub_push_requests_total", "hub_push_duration_seconds",
     "hub_push_bytes_total", "hub_circuit_open", "hub_quarantine_open",
-    "hub_pending", "hub_pending_oldest_timestamp_seconds", "hub_signals_total", "hub_signals_open", "hub_signals_held", "hub_warnings_total",
+    "hub_pending", "hub_pending_oldest_timestamp_seconds", "hub_signals_total", "hub_signals_open", "hub_signals_held", "hub_signals_overdue", "hub_warnings_total",
     "hub_warnings_open", "hub_warnings_plan_overdue", "hub_warning_delay_seconds", "hub_orders_total", "hub_orders_open", "hub_outbox_messages",
     "hub_endpoints_disabled", "hub_delivery_attempts_total", "hub_delivery_attempt_duration_seconds",
     "hub_delivery_latency_seconds", "hub_loop_up", "hub_loop_passes_total", "hub_loop_errors_total",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from hub.builtin.rules.words import ReadsWords, Sensitive
 from hub.model.codes import Level
 from hub.model.demand import DemandFacts
+from hub.model.holding import TRIAGE_AT_ONCE
 from hub.model.warning import SignalDraft
 from hub.sdk.rules import EVER, MOMENT, AffectedKey, History
 
@@ -62,7 +63,7 @@ def _sudden(demand: DemandFacts, classes: Sequence[WordClass], version: str) -> 
         auto_issue=danger,
         labels=(
             *(_CLASS_TITLES[word_class.value] for word_class in classes),
-            *(() if danger else ("15分钟内研判",)),
+            *(() if danger else (TRIAGE_AT_ONCE,)),
             f"词库{version}",
         ),
     )

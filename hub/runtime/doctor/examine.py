@@ -104,7 +104,7 @@ def _work(hub: Hub) -> Iterator[Finding]:
         ("office", work.office),
         ("runs", work.runs),
         ("pending work", work.waiting),
-        ("plans", work.plans),
+        ("triage", work.triage),
         ("rules", work.rules),
         ("outbox", work.outbox),
         ("quarantine", work.aside),

@@ -126,21 +126,33 @@ def waiting(hub: Hub, connection: Connection) -> Iterator[Finding]:
         yield ok("pending work", "nothing waits longer than a quarter of an hour")
 
 
-def plans(hub: Hub, connection: Connection) -> Iterator[Finding]:
-    """Plans of danger to life that were due and are not there (R58)."""
+def triage(hub: Hub, connection: Connection) -> Iterator[Finding]:
+    """What the handling office has to do within minutes or hours, and has not: decisions on signals (W08), plans of danger (R58)."""
     now = hub.clock.now()
-    late = standing(connection, "plans_overdue", now).values()
-    if not late:
-        yield ok("plans", "no plan is overdue")
-        return
-    count = int(sum(values[0] for values in late))
-    since = datetime.fromtimestamp(min(values[1] for values in late), UTC)
-    told = "1 warning of danger stands" if count == 1 else f"{count} warnings of danger stand"
-    yield warn(
+    for name, figure, what, do in _OFFICE_LIMITS:
+        late = standing(connection, figure, now).values()
+        if not late:
+            yield ok(name, "none is overdue")
+            continue
+        count = int(sum(values[0] for values in late))
+        since = datetime.fromtimestamp(min(values[1] for values in late), UTC)
+        yield warn(name, f"{count} overdue, the first since {_ago(now, since)}: {what}", do)
+
+
+_OFFICE_LIMITS = (
+    (
+        "decisions",
+        "decisions_overdue",
+        "signals that call for triage 研判 within 15 minutes, and nobody has decided on them",
+        "`hub signal list --overdue` names them; decide with `hub signal triage`",
+    ),
+    (
         "plans",
-        f"{told} without the plan that is due within four hours, the first since {_ago(now, since)}",
+        "plans_overdue",
+        "warnings of danger that stand without the plan 预案 that is due within four hours",
         "`hub warning list --plan-missing` names them; attach a plan to each with `hub warning plan`",
-    )
+    ),
+)
 
 
 def rules(hub: Hub, connection: Connection) -> Iterator[Finding]:
