@@ -96,6 +96,43 @@ def test_a_windows_breach_is_warned_of_by_itself_and_rises_without_response_and_
     assert (one.level, one.auto_issue) == (level, True)
 
 
+@pytest.mark.requirement("R45")
+@pytest.mark.parametrize(
+    ("now", "due", "level"),
+    [
+        # Confirmed on the 17th, a day after: the source gives until 11 o'clock of that day to respond.
+        (at(11, 17, 11), at(11, 17, 11), Level.NOTICE),
+        (at(11, 17, 11, 1), at(11, 17, 11), Level.SERIOUS),
+        (at(11, 18, 10), at(11, 17, 11), Level.SERIOUS),  # who was told a day later has a day to put it right
+        (at(11, 18, 10, 1), at(11, 17, 11), Level.GRAVE),
+        # An earlier limit than the usual one holds as well, and one before the event is none.
+        (at(11, 16, 10, 31), at(11, 16, 10, 30), Level.SERIOUS),
+        (at(11, 16, 11, 0), at(11, 16, 9), Level.NOTICE),
+        (at(11, 16, 11, 1), at(11, 16, 9), Level.SERIOUS),
+    ],
+)
+def test_the_time_to_respond_that_the_source_tells_goes_before_the_usual_one(now, due, level) -> None:
+    (one,), moments = judged(WindowNorms(), now, [camera(reply_due_at=due)])
+    assert one.level == level
+    assert bool(moments) == (level is not Level.GRAVE)
+
+
+@pytest.mark.parametrize(("now", "level"), [(at(11, 18, 10), Level.NOTICE), (at(11, 18, 10, 1), Level.GRAVE)])
+def test_a_window_that_was_confirmed_a_day_later_is_put_right_in_time_until_the_source_s_limit(
+    now, level
+) -> None:
+    finding = Finding(
+        source_no="E1",
+        inspection_kind=InspectionKind.ROUTINE,
+        found_at=at(11, 16),
+        window_no="A01",
+        text="无人值守",
+        rectify_by=at(11, 18),
+    )
+    event = camera(reply_due_at=at(11, 17, 11), replied_at=at(11, 17, 10, 30))
+    assert levels(WindowNorms(), now, event, thing("finding", finding, number="F1")) == [level]
+
+
 @pytest.mark.parametrize(
     ("state", "righted", "level"),
     [

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from hub.builtin.rules.observing import draft, just_after, recheck
+from hub.builtin.rules.observing import draft, just_after, local_time, recheck
 from hub.model.codes import AnomalyType, FindingState, Level, Stage
 from hub.model.monitor import MonitorEvent
 from hub.model.warning import SignalDraft
@@ -21,8 +21,8 @@ class WindowNormsParams(RuleParams):
     """Parameters of E17.
 
     Attributes:
-        reply_hours: Within which the window's organisation has to respond, round the clock.
-        rectify_hours: Within which it has to be put right.
+        reply_hours: Within which the window's organisation has to respond, round the clock, where the source tells no time limit.
+        rectify_hours: Within which it has to be put right; the same.
     """
 
     reply_hours: int = Field(default=1, ge=1, le=720)
@@ -40,15 +40,16 @@ class WindowNormsParams(RuleParams):
 class WindowNorms(ObservationRule):
     """窗口规范: nobody at the window, a telephone in hand, a queue too long; it counts only once a person has confirmed the snapshot.
 
-    A reminder at once, a yellow card without a response within an hour, a red one when it is not put right within a day. That it was put right says the finding
-    that stands beside the event; without one, the response. An event that was revoked (摘牌) counts no more.
+    A reminder at once, a yellow card without a response within an hour, a red one when it is not put right within a day; where the source tells until when
+    (反馈时限, 整改时限), that holds: a snapshot that is confirmed a day later is not late at once when the source counts from then on.
+    That it was put right says the finding that stands beside the event; without one, the response. An event that was revoked (摘牌) counts no more.
 
     Source: domain.md §4.2 E17, §1.8 (1 小时响应、24 小时整改); R45.
     """
 
     rule_id: ClassVar[str] = "E17"
     title: ClassVar[str] = "窗口规范"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     subject: ClassVar[str] = "monitor_event"
     observes: ClassVar[tuple[str, ...]] = ("monitor_event",)
     stage: ClassVar[Stage | None] = Stage.DURING
@@ -67,17 +68,15 @@ class WindowNorms(ObservationRule):
     def _judge(self, seen: Seen, history: History) -> Iterable[SignalDraft | Recheck]:
         event: MonitorEvent = seen.what
         since = event.occurred_at
-        reply_by, right_by = (
-            since + timedelta(hours=hours) for hours in (self.params.reply_hours, self.params.rectify_hours)
-        )
         replied = event.replied_at
         finding = _finding_beside(seen, history)
         righted = replied if finding is None else _righted_at(finding)
+        reply_by, right_by = self._limits(event, finding)
         level, until, why = Level.NOTICE, since, "已经人工核实"
         if (replied if replied is not None else history.now) > reply_by:
-            level, until, why = Level.SERIOUS, reply_by, f"{self.params.reply_hours}小时内未响应"
+            level, until, why = Level.SERIOUS, reply_by, f"{local_time(reply_by)}前未响应"
         if (righted if righted is not None else history.now) > right_by:
-            level, until, why = Level.GRAVE, right_by, f"{self.params.rectify_hours}小时内未整改"
+            level, until, why = Level.GRAVE, right_by, f"{local_time(right_by)}前未整改"
         things = [seen] if finding is None else [finding, seen]
         yield draft(
             things,
@@ -98,6 +97,18 @@ class WindowNorms(ObservationRule):
             just_after(reply_by) if replied is None else None,
             just_after(right_by) if righted is None else None,
         )
+
+    def _limits(self, event: MonitorEvent, finding: Seen | None) -> tuple[datetime, datetime]:
+        """Until when it has to be responded to and put right; a source's limit that lies before the event is none."""
+        since = event.occurred_at
+        reply, rectify = timedelta(hours=self.params.reply_hours), timedelta(hours=self.params.rectify_hours)
+        told = event.reply_due_at
+        reply_by = told if told is not None and told > since else since + reply
+        told = finding.what.rectify_by if finding is not None else None
+        if told is not None and told > since:
+            return reply_by, max(told, reply_by)
+        # Who has longer to respond was told later, and has longer to put it right.
+        return reply_by, max(since, reply_by - reply) + rectify
 
 
 def counts(event: MonitorEvent) -> bool:
