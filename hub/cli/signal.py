@@ -242,7 +242,7 @@ def triage(
                 plan=made,
             )
         except ValueError as exc:
-            raise typer.BadParameter(f"--by and --reason: {exc}") from None
+            raise typer.BadParameter(str(exc)) from None
     door.answer({"decision": decision}, lambda: _tell_decision(decision))
 
 

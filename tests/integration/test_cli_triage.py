@@ -333,6 +333,21 @@ def test_what_does_not_exist_is_named_with_where_to_look(desk):
         assert where in said_once(answer)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((*(f"01X{number}" for number in range(201)), "--dismiss", *BY), "1 to 200 signals, not on 201"),
+        (("01X", "--dismiss", "--by", " ", "--reason", "已答复"), "names the person who takes it and the reason"),
+    ],
+)
+def test_a_decision_that_cannot_be_taken_says_what_is_wrong_with_it_and_nothing_else(desk, given, said):
+    refused = desk.hub("signal", "triage", *given)
+    assert refused.code == 2
+    message = " ".join(refused.err.replace("│", " ").split())
+    assert said in message
+    assert "--by and --reason:" not in message
+
+
 @pytest.mark.parametrize("choice", [(), ("--issue", "--dismiss"), ("--dismiss", *PLAN)])
 def test_a_decision_says_which_and_a_plan_goes_with_a_warning(desk, choice):
     assert desk.hub("signal", "triage", "01X", *choice, *BY).code == 2
