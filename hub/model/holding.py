@@ -28,6 +28,12 @@ TRIAGE_AT_ONCE = "15分钟内研判"
 
 TRIAGE_WITHIN = timedelta(minutes=15)
 
+PROVISIONAL = "期限暂定"
+"""The label by which a rule says that its time limit was reckoned with a year whose holidays are not known.
+
+A card above a reminder that the rule issued so by itself is taken back when the rule, asked again, no longer sees it.
+"""
+
 TRAIT_TITLES: Mapping[Trait, str] = {
     Trait.BAD_INFLUENCE: "影响差",
     Trait.RESISTANCE: "阻力大",

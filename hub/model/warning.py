@@ -56,7 +56,11 @@ class Kept(BaseModel):
 
 
 class SignalView(Kept):
-    """A signal as the store keeps it: with everything that explains it (P6)."""
+    """A signal as the store keeps it: with everything that explains it (P6).
+
+    Attributes:
+        lapsed_at: Since when a signal that is warned of under a provisional limit (期限暂定) no longer holds: its warning is to be taken back.
+    """
 
     signal_id: str
     rule_id: str
@@ -87,6 +91,7 @@ class SignalView(Kept):
     triage_verdict: str | None = None
     triage_reason: str | None = None
     merged_into: str | None = None
+    lapsed_at: datetime | None = None
 
 
 class WarningView(Kept):

@@ -9,7 +9,8 @@ from itertools import pairwise
 from math import isfinite
 from typing import Any
 
-from hub.model.codes import SignalState
+from hub.model.codes import Level, SignalState
+from hub.model.holding import PROVISIONAL
 from hub.model.warning import SignalDraft, SignalView
 from hub.sdk.rules import WarningRule
 from hub.store.signals import EVIDENCE, SYSTEM
@@ -29,6 +30,7 @@ class Plan:
         default_factory=list
     )  # (the one that ends, the survivor)
     closed: list[SignalView] = field(default_factory=list)
+    lapsed: list[SignalView] = field(default_factory=list)
 
 
 def plan(standing: Sequence[SignalView], drafts: Sequence[SignalDraft], scope: Span) -> Plan:
@@ -36,7 +38,8 @@ def plan(standing: Sequence[SignalView], drafts: Sequence[SignalDraft], scope: S
 
     A draft and a signal that overlap in time, or share a demand or what else they rest on, are one. Of several signals for one draft the warned one
     survives, else an open one, else the oldest; the others are merged into it, unless they belong to another draft too.
-    An open signal within ``scope`` that no draft names is closed.
+    An open signal within ``scope`` that no draft names is closed. One that is warned of stands: what was said was so when it was said.
+    A card that said itself that its limit was provisional has lapsed; a reminder before the limit has ordered nothing, and just passes.
     """
     result = Plan()
     taken: set[str] = set()
@@ -53,13 +56,19 @@ def plan(standing: Sequence[SignalView], drafts: Sequence[SignalDraft], scope: S
             if other is not survivor and not any(_same(other, d) for d in ordered if d is not draft):
                 taken.add(other.signal_id)
                 result.merged.append((other, survivor))
-    result.closed = [
+    gone = [
         one
         for one in standing
-        if one.signal_id not in taken
-        and one.state is SignalState.OPEN
-        and one.window_from < scope[1]
-        and scope[0] < one.window_to
+        if one.signal_id not in taken and one.window_from < scope[1] and scope[0] < one.window_to
+    ]
+    result.closed = [one for one in gone if one.state is SignalState.OPEN]
+    result.lapsed = [
+        one
+        for one in gone
+        if one.state is SignalState.WARNED
+        and one.level > Level.NOTICE
+        and PROVISIONAL in one.labels
+        and one.lapsed_at is None
     ]
     return result
 

@@ -183,7 +183,7 @@ class Judge(ABC):
         too_old = self.now - timedelta(days=self.deps.settings.max_event_age_days)
         asked = [affected.key for affected in keys]
         standing = signals.standing(self.connection, rule.rule_id, asked)
-        new, risen, changed, closed = [], [], 0, 0
+        new, risen, lapsed, changed, closed = [], [], [], 0, 0
         # Of most keys nothing was said, and nothing is.
         told = [one for one in keys if one.key in answer.drafts or one.key in standing]
         params, scopes = _of_rule(self.deps, rule, told) if told else ({}, [])
@@ -202,7 +202,9 @@ class Judge(ABC):
                 if one.state is SignalState.WARNED and draft.level > one.level:
                     risen.append((one.signal_id, draft.level))
             closed += _end(self.connection, plan, self.now)
+            lapsed += [one.signal_id for one in plan.lapsed]
         signals.add(self.connection, new, self.now)
+        signals.lapse(self.connection, lapsed, self.now)
         observed_work.set_moments(self.connection, rule.rule_id, asked, answer.moments)
         return {"signals_new": len(new), "signals_changed": changed, "signals_closed": closed}, risen
 
@@ -442,7 +444,7 @@ def _latest(
 def _renew(connection: Connection, one: SignalView, seen: dict[str, object], now: datetime) -> bool:
     """Writes what the rule sees now of a standing signal; False when that is what stands."""
     reopen = one.state is SignalState.DISMISSED and one.triaged_by == signals.SYSTEM
-    if not reopen and not episodes.differences(one, seen):
+    if not reopen and one.lapsed_at is None and not episodes.differences(one, seen):
         return False
     signals.renew(connection, one.signal_id, seen, now, reopen=reopen)
     return True

@@ -1,4 +1,6 @@
-"""Taking a warning back (摘牌): by a person with a reason, or because a higher card was issued on the same; its order follows."""
+"""Taking a warning back (摘牌): by a person with a reason, because a higher card was issued on the same, or because a provisional limit
+proved wrong; its order follows.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from typing import Any
 from hub.errors import Code, StateConflict
 from hub.model.codes import SignalState, TriageManner, WarningState
 from hub.model.ids import new_ulid
+from hub.model.report import Problem
 from hub.model.warning import Revoked, RevokedMessage, WarningView
 from hub.pipeline.deps import PipelineDeps
 from hub.pipeline.dispatch import canonical_json
@@ -73,7 +76,6 @@ def revoke(deps: PipelineDeps, warning_no: str, by: str, reason: str) -> Revoked
 
 
 def _revoke(deps: PipelineDeps, warning_no: str, by: str, reason: str, connection: Connection) -> Revoked:
-    now = deps.clock.now()
     warning_id = warnings.find(connection, warning_no).warning_id
     lock_for_revoke(connection, warning_id)
     cited = triage.signal_ids_of(connection, warning_id)
@@ -86,25 +88,78 @@ def _revoke(deps: PipelineDeps, warning_no: str, by: str, reason: str, connectio
         )
     if warning.state is WarningState.REVOKED:
         return Revoked(warning_no=warning_no, state=WarningState.REVOKED)
+    return _taken_back(deps, connection, warning, ids, by=by, reason=reason)
+
+
+LAPSED = "该预警所依据的期限为暂定，节假日安排公布或办件信息补正后重新计算，预警条件不成立"
+
+
+def take_back_lapsed(deps: PipelineDeps) -> tuple[int, list[Problem]]:
+    """Takes back what rules issued under a provisional limit (期限暂定) that has proved wrong; safe to run again and beside itself.
+
+    Its signals are dismissed by the system: a rule that sees the same again opens them again.
+
+    Returns:
+        How many, and a problem for each that could not be.
+
+    Raises:
+        StoreError: The database failed; what was committed before stands.
+    """
+    with deps.store.begin() as connection:
+        numbers = warnings.lapsed(connection)
+    done, problems = 0, []
+    for number in numbers:
+        where = f"warning {number}"
+        try:
+            done += in_one_go(deps, where, partial(_lapse, deps, number))
+        except StateConflict as exc:
+            problems.append(Problem(where=where, code=str(exc.code), message=exc.message))
+    return done, problems
+
+
+def _lapse(deps: PipelineDeps, warning_no: str, connection: Connection) -> bool:
+    """Whether the warning was taken back: not when it holds again, or somebody has taken it up or back meanwhile."""
+    warning_id = warnings.find(connection, warning_no).warning_id
+    lock_for_revoke(connection, warning_id)
+    cited = triage.signal_ids_of(connection, warning_id)
+    ids = [one.signal_id for one in signals.lock(connection, cited)]
+    warning = warnings.find(connection, warning_no, lock=True)
+    if warning_no not in warnings.lapsed(connection):
+        return False
+    _taken_back(deps, connection, warning, ids, by=signals.SYSTEM, reason=LAPSED)
+    return True
+
+
+def _taken_back(
+    deps: PipelineDeps,
+    connection: Connection,
+    warning: WarningView,
+    signal_ids: Sequence[str],
+    *,
+    by: str,
+    reason: str,
+) -> Revoked:
+    """Revokes a warning and dismisses its signals; the caller holds all of them."""
+    now = deps.clock.now()
     withdrawn, line = take_back(deps, connection, warning, now, by=by, why=reason)
-    for signal_id in ids:
+    for signal_id in signal_ids:
         signals.triage(
             connection, signal_id, SignalState.DISMISSED, now, by=by, verdict="dismiss", reason=reason
         )
     triage.note(
         connection,
-        ids,
+        signal_ids,
         now,
         by=by,
         verdict="dismiss",
-        manner=TriageManner.GROUPED if len(ids) > 1 else TriageManner.INDIVIDUAL,
+        manner=TriageManner.GROUPED if len(signal_ids) > 1 else TriageManner.INDIVIDUAL,
         expected=False,
         traits=warning.traits,
         reason=reason,
         warning_id=warning.warning_id,
     )
     write_all(deps, connection, now, [line])
-    return Revoked(warning_no=warning_no, state=WarningState.REVOKED, orders=withdrawn)
+    return Revoked(warning_no=warning.warning_no, state=WarningState.REVOKED, orders=withdrawn)
 
 
 def outrank(

@@ -22,7 +22,7 @@ from hub.model.warning import Decision, Plan, SignalView, WarningView
 from hub.pipeline import holding
 from hub.pipeline.deps import PipelineDeps, logged
 from hub.pipeline.locking import in_one_go, lock_for_issue
-from hub.pipeline.revoke import AuditLine, named, outrank, write_all
+from hub.pipeline.revoke import AuditLine, named, outrank, take_back_lapsed, write_all
 from hub.plugins import PluginFailure
 from hub.store import config, observed_work, signals, silences, telling, triage, warnings
 from hub.store.engine import Connection
@@ -51,18 +51,20 @@ class _Said:
 def run(deps: PipelineDeps) -> Report:
     """Issues every open signal that its rule lets be issued by itself, and that nothing holds; safe to run again and beside itself.
 
+    Before that it takes back what was issued under a provisional limit (期限暂定) that has proved wrong.
+
     What is held (a silence, a mute, inhibition, a higher card, a plan that is missing) stays open, and is issued by a later run when
     the cause has ended and it still stands.
 
     Returns:
-        Counts ``warnings``; a problem for each plugin that failed when it was told, or signal that could not be issued.
+        Counts ``warnings`` and ``revoked``; a problem for each plugin that failed when it was told, or signal that could not be issued.
 
     Raises:
         StoreError: The database failed; what was committed before stands.
     """
     started_at = deps.clock.now()
     issued = 0
-    problems: list[Problem] = []
+    revoked, problems = take_back_lapsed(deps)
     # What is gravest does not wait behind all the reminders of a long history that came in at once.
     for facts in chain(_ready(deps, Level.GRAVE), _ready(deps, Level.SERIOUS, Level.NOTICE)):
         try:
@@ -76,7 +78,7 @@ def run(deps: PipelineDeps) -> Report:
         if warning is not None:
             issued += 1
             problems += _tell(deps, warning)
-    report = Report(step="triage", counts={"warnings": issued}, problems=tuple(problems))
+    report = Report(step="triage", counts={"warnings": issued, "revoked": revoked}, problems=tuple(problems))
     return logged(deps, report, started_at)
 
 

@@ -287,7 +287,8 @@ _DUE = text(
     "OR EXISTS (SELECT 1 FROM rule_params WHERE taken_up_at IS NULL AND valid_from <= :now), "
     # What is older was looked at and is held (a silence, a mute): the scheduler's sweep of every minute looks at it again.
     "EXISTS (SELECT 1 FROM signal WHERE state = 'open' AND auto_issue AND NOT historical "
-    "AND last_seen_at > CAST(:now AS timestamptz) - INTERVAL '5 minutes'), "
+    "AND last_seen_at > CAST(:now AS timestamptz) - INTERVAL '5 minutes') "
+    "OR EXISTS (SELECT 1 FROM signal WHERE state = 'warned' AND lapsed_at > CAST(:now AS timestamptz) - INTERVAL '5 minutes'), "
     "EXISTS (SELECT 1 FROM warning WHERE dispatched_at IS NULL AND state = 'issued') "
     "OR EXISTS (SELECT 1 FROM tell_work WHERE not_before <= :now), "
     "EXISTS (SELECT 1 FROM outbox WHERE state = 'waiting' AND next_at <= :now), "

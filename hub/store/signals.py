@@ -189,7 +189,7 @@ def renew(
     connection: Connection, signal_id: str, evidence: Evidence, now: datetime, *, reopen: bool = False
 ) -> None:
     """Writes what the rule sees now; ``reopen`` undoes the system's own dismissal. Of what was warned there may be news to tell."""
-    values: dict[str, Any] = {**evidence, "last_seen_at": now}
+    values: dict[str, Any] = {**evidence, "last_seen_at": now, "lapsed_at": None}
     if reopen:
         values |= {
             "state": SignalState.OPEN.value,
@@ -203,6 +203,14 @@ def renew(
     ).scalar_one()
     if state == SignalState.WARNED:
         look_at_signals(connection, [signal_id], now)
+
+
+def lapse(connection: Connection, signal_ids: Sequence[str], now: datetime) -> None:
+    """Notes that what these are warned of, under a limit that was provisional, does not hold."""
+    if signal_ids:
+        connection.execute(
+            signal.update().where(signal.c.signal_id.in_(list(signal_ids))).values(lapsed_at=now)
+        )
 
 
 def reopen(connection: Connection, signal_ids: Sequence[str]) -> None:

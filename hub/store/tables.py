@@ -330,9 +330,16 @@ signal = Table(
     Column("triage_verdict", Text),
     Column("triage_reason", Text),
     Column("merged_into", Id),
+    # Warned of under a provisional limit, which has proved wrong: its warning is to be taken back.
+    _moment("lapsed_at", nullable=True),
     Index("signal_rule_key_idx", "rule_id", "key"),
     Index("signal_open_idx", "state", "auto_issue", postgresql_where=text("state = 'open'")),
     Index("signal_warned_idx", "rule_id", "last_seen_at", postgresql_where=text("state = 'warned'")),
+    Index(
+        "signal_lapsed_idx",
+        "signal_id",
+        postgresql_where=text("lapsed_at IS NOT NULL AND state = 'warned'"),
+    ),
     comment="苗头信息: one episode of one rule and key, with everything that explains it (P6)",
 )
 

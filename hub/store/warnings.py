@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, case, exists, func, select, text
 from hub.errors import Code, NotFound
 from hub.model.codes import Level, Trait, TriageManner, WarningStage, WarningState
 from hub.model.warning import WarningView
+from hub.store.signals import SYSTEM
 from hub.store.tables import signal, warning
 from hub.store.triage import join, warning_signal
 
@@ -53,6 +54,23 @@ def not_revoked(connection: Connection, signal_ids: Sequence[str]) -> list[Warni
         .with_for_update()
     )
     return [_view(row) for row in rows]
+
+
+def lapsed(connection: Connection) -> list[str]:
+    """Numbers of the warnings of which nothing holds any more, the oldest first: every signal that they cite has lapsed.
+
+    Those alone that a rule issued, and that no person has taken up: what people decided stands until people take it back.
+    """
+    rows = connection.execute(
+        text(
+            "SELECT DISTINCT w.warning_no FROM signal s JOIN warning_signal m USING (signal_id) JOIN warning w ON w.warning_id = m.warning_id "
+            "WHERE s.lapsed_at IS NOT NULL AND s.state = 'warned' AND w.state = 'issued' AND w.issued_by = :system AND w.stage = 'warned' "
+            "AND NOT EXISTS (SELECT 1 FROM warning_signal o JOIN signal x USING (signal_id) WHERE o.warning_id = w.warning_id "
+            "AND x.lapsed_at IS NULL) ORDER BY w.warning_no"
+        ),
+        {"system": SYSTEM},
+    )
+    return list(rows.scalars())
 
 
 def get(connection: Connection, warning_id: str, *, lock: bool = False) -> WarningView | None:

@@ -337,7 +337,10 @@ def test_what_does_not_exist_is_named_with_where_to_look(desk):
     ("given", "said"),
     [
         ((*(f"01X{number}" for number in range(201)), "--dismiss", *BY), "1 to 200 signals, not on 201"),
-        (("01X", "--dismiss", "--by", " ", "--reason", "已答复"), "names the person who takes it and the reason"),
+        (
+            ("01X", "--dismiss", "--by", " ", "--reason", "已答复"),
+            "names the person who takes it and the reason",
+        ),
     ],
 )
 def test_a_decision_that_cannot_be_taken_says_what_is_wrong_with_it_and_nothing_else(desk, given, said):

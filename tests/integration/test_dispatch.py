@@ -474,17 +474,17 @@ def test_danger_that_its_source_took_away_before_the_dispatch_and_brings_back_is
 ) -> None:
     demand = county.demand(text=LEAK, days=0.01)
     county.judged(demand)
-    assert county.triage().counts == {"warnings": 1}
+    assert county.triage().counts["warnings"] == 1
     county.receive(demand, deleted=True)
     if judged_between:
         county.evaluate()
     assert county.dispatch().counts == {"orders": 0, "messages": 0}
     assert county.value("SELECT state FROM warning") == "revoked"
     county.evaluate()
-    assert county.triage().counts == {"warnings": 0}
+    assert county.triage().counts["warnings"] == 0
     assert county.signal().state == "dismissed"
     county.judged(demand.model_copy(update={"content": f"{LEAK}！"}))
-    assert county.triage().counts == {"warnings": 1}
+    assert county.triage().counts["warnings"] == 1
     assert county.dispatch().counts == {"orders": 1, "messages": 1}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,20 +19,23 @@ from hub.county.world.cases import Cases
 from hub.county.world.events import Events, Serials
 from hub.county.world.speaking import Speaker
 from hub.county.world.voices import CaseNews, RatingNews
+from hub.model.calendar import ChinaCalendar
 from hub.model.case import Case, Correction, Suspension, Term
 from hub.model.codes import (
+    CaseKind,
     CentreLevel,
     InspectionKind,
     Level,
     RatingLevel,
     SignalState,
     TermUnit,
+    WarningStage,
     Watch,
 )
 from hub.model.inspection import Finding, Inspection
 from hub.model.observation import Observation
 from hub.model.rating import Rating
-from hub.pipeline import reevaluate, triage
+from hub.pipeline import reevaluate, triage, warned
 from hub.pipeline.reevaluate import Span
 from hub.seal import KeyRing
 from hub.store.engine import Store
@@ -127,6 +132,145 @@ def test_a_provisional_limit_is_said_wherever_the_signal_goes(county: County, cl
     assert "期限暂定" in county.signal(rule="E01").labels
     (message,) = [one for one in county.messages() if b'"E01 ' in bytes(one.body)]
     assert "暂定" in json.loads(message.body)["why"]
+
+
+NEW_YEAR = ChinaCalendar(
+    overrides={local(2027, 1, 1, 0).date(): False}, complete_years=frozenset({2027})
+)  # what was a weekday to a calendar that did not know the year is a holiday
+
+
+def shown_too_early(county: County, clock: ManualClock, **fields: Any) -> Any:
+    """A yellow card on the first of January, when nobody knows the holidays of the year that begins; issued and dispatched."""
+    _set(clock, local(2026, 12, 31, 16, 45))
+    county.observe(case(county, **{"applied_at": None, "accepted_at": clock.now(), **fields}))
+    whole_way(county)
+    _set(clock, local(2027, 1, 1, 18))
+    whole_way(county)
+    (card,) = county.rows("SELECT warning_no, rule_id, level, state FROM warning")
+    assert (card.level, card.state) == (Level.SERIOUS, "issued")
+    assert "期限暂定" in county.signal(rule=card.rule_id).labels
+    assert county.value("SELECT count(*) FROM orders WHERE state <> 'withdrawn'") == 1
+    return card
+
+
+ONE_DAY: dict[str, Any] = {"applied_at": None, "promised": Term(value=1, unit=TermUnit.WORKING_DAYS)}
+
+
+@pytest.mark.requirement("R36")
+@pytest.mark.parametrize(
+    ("rule", "fields"),
+    [
+        ("E01", ONE_DAY),
+        ("E05", {"applied_at": local(2026, 12, 29, 10), "accepted_at": None, "promised": None}),
+        ("E12", {"case_kind": CaseKind.INSTANT, "promised": None}),
+    ],
+)
+def test_a_card_whose_provisional_limit_proves_wrong_is_taken_back_and_shown_again_when_the_limit_is_over(
+    county: County, clock: ManualClock, rule: str, fields: dict[str, Any]
+) -> None:
+    card = shown_too_early(county, clock, **fields)
+    assert card.rule_id == rule
+    county.deps = replace(county.deps, calendar=NEW_YEAR)
+    _set(clock, local(2027, 1, 3, 10))
+    assert county.evaluate().ok
+    assert county.triage().counts == {"warnings": 0, "revoked": 1}
+    assert county.triage().counts == {"warnings": 0, "revoked": 0}
+    county.dispatch()
+    (found,) = county.rows("SELECT state, revoked_by, revoked_why FROM warning")
+    assert (found.state, found.revoked_by) == ("revoked", "system")
+    assert "暂定" in found.revoked_why
+    assert county.value("SELECT count(*) FROM orders WHERE state <> 'withdrawn'") == 0
+    told = [json.loads(one.body) for one in county.messages()]
+    assert [one["reason"] for one in told if one["type"] == "warning.revoked"] == [found.revoked_why]
+    assert county.signal(rule=rule).state == SignalState.DISMISSED
+    # The last moment of the true limit is over.
+    _set(clock, local(2027, 1, 4, 18))
+    whole_way(county)
+    assert county.signal(rule=rule).state == SignalState.WARNED
+    states = county.rows("SELECT state FROM warning ORDER BY warning_no")
+    assert [row.state for row in states] == ["revoked", "issued"]
+
+
+def test_a_card_whose_provisional_limit_proves_right_stands(county: County, clock: ManualClock) -> None:
+    shown_too_early(county, clock, **ONE_DAY)
+    known = ChinaCalendar(complete_years=frozenset({2027}))
+    county.deps = replace(county.deps, calendar=known)
+    _set(clock, local(2027, 1, 3, 10))
+    assert county.evaluate().ok
+    assert county.triage().counts == {"warnings": 0, "revoked": 0}
+    assert "期限暂定" not in county.signal(rule="E01").labels
+    # What is sent late from now on takes nothing back: the card no longer rests on what was not known.
+    county.observe(case(county, finished_at=local(2026, 12, 31, 17), **ONE_DAY))
+    assert county.evaluate().ok
+    assert county.triage().counts == {"warnings": 0, "revoked": 0}
+    assert county.value("SELECT state FROM warning") == "issued"
+
+
+def test_a_reminder_under_a_provisional_limit_just_passes(county: County, clock: ManualClock) -> None:
+    _set(clock, local(2026, 12, 30, 10))
+    county.observe(
+        case(
+            county,
+            applied_at=None,
+            accepted_at=clock.now(),
+            promised=Term(value=3, unit=TermUnit.WORKING_DAYS),
+        )
+    )
+    _set(clock, local(2027, 1, 4, 15))
+    whole_way(county)
+    assert county.rows("SELECT level, state FROM warning") == [(Level.NOTICE, "issued")]
+    county.deps = replace(county.deps, calendar=NEW_YEAR)
+    _set(clock, local(2027, 1, 5, 9))
+    county.observe(
+        case(
+            county, applied_at=None, accepted_at=local(2026, 12, 30, 10), finished_at=clock.now(),
+            promised=Term(value=3, unit=TermUnit.WORKING_DAYS),
+        )
+    )  # fmt: skip
+    assert county.evaluate().ok
+    assert county.triage().counts == {"warnings": 0, "revoked": 0}
+    assert county.value("SELECT state FROM warning") == "issued"
+
+
+def test_a_card_that_a_person_has_taken_up_is_not_taken_back_by_the_system(
+    county: County, clock: ManualClock
+) -> None:
+    card = shown_too_early(county, clock, **ONE_DAY)
+    warned.advance(county.deps, card.warning_no, WarningStage.CORRECTING, "王科长", "已核实")
+    county.deps = replace(county.deps, calendar=NEW_YEAR)
+    _set(clock, local(2027, 1, 3, 10))
+    assert county.evaluate().ok
+    assert county.triage().counts == {"warnings": 0, "revoked": 0}
+    assert county.value("SELECT state FROM warning") == "issued"
+
+
+def test_two_processes_take_a_lapsed_card_back_once_and_one_that_holds_again_meanwhile_not_at_all(
+    county: County, clock: ManualClock
+) -> None:
+    shown_too_early(county, clock, **ONE_DAY)
+    before, county.deps = county.deps, replace(county.deps, calendar=NEW_YEAR)
+    _set(clock, local(2027, 1, 3, 10))
+    assert county.evaluate().ok
+    # Somebody takes the calendar back before triage has looked.
+    county.deps = before
+    county.observe(
+        case(
+            county,
+            accepted_at=local(2026, 12, 31, 16, 45),
+            post="P1",
+            **ONE_DAY,
+        )
+    )
+    assert county.evaluate().ok
+    assert county.triage().counts == {"warnings": 0, "revoked": 0}
+    county.deps = replace(before, calendar=NEW_YEAR)
+    _set(clock, local(2027, 1, 4, 0, 5))
+    assert county.evaluate().ok
+    with ThreadPoolExecutor(3) as pool:
+        reports = list(pool.map(triage.run, [county.deps] * 3))
+    assert [report.problems for report in reports] == [()] * 3
+    assert sum(report.counts["revoked"] for report in reports) == 1
+    assert county.value("SELECT count(*) FROM outbox WHERE event_type = 'warning.revoked'") == 1
 
 
 def everything(county: County) -> list[Observation]:

@@ -77,13 +77,13 @@ def test_what_is_silenced_stays_a_signal_with_its_reason_and_is_issued_when_the_
 ) -> None:
     silenced(county)
     seen(county, "乡镇停水")
-    assert county.triage().counts == {"warnings": 0}
+    assert county.triage().counts["warnings"] == 0
     assert county.signal().state == "open"
     assert held(county) == {"X06": ("silenced", "王科长：管网改造，已公告")}
     county.clock.advance(3599)
-    assert county.triage().counts == {"warnings": 0}
+    assert county.triage().counts["warnings"] == 0
     county.clock.advance(1)
-    assert county.triage().counts == {"warnings": 1}
+    assert county.triage().counts["warnings"] == 1
     assert held(county) == {}
 
 
@@ -128,7 +128,7 @@ def test_a_silence_that_a_person_ends_holds_nothing_any_more(county: County) -> 
     county.triage()
     assert silence.expire(county.deps, silence_id, "李局长", "已恢复供水") is True
     assert silence.expire(county.deps, silence_id, "李局长", "已恢复供水") is False
-    assert county.triage().counts == {"warnings": 1}
+    assert county.triage().counts["warnings"] == 1
     rows = county.rows(
         "SELECT action, actor, purpose FROM audit_log WHERE subject = :s", s=f"silence {silence_id}"
     )
@@ -145,7 +145,7 @@ def test_what_no_longer_stands_when_the_silence_ends_is_not_told(county: County)
     county.receive(county.demand(text="乡镇停水", no="A1"), deleted=True)
     county.evaluate()
     county.clock.advance(3600)
-    assert county.triage().counts == {"warnings": 0}
+    assert county.triage().counts["warnings"] == 0
 
 
 def test_danger_to_life_is_issued_through_every_silence_and_mute(county: County) -> None:
@@ -154,7 +154,7 @@ def test_danger_to_life_is_issued_through_every_silence_and_mute(county: County)
     silenced(county, 24, rule_id=("X08",))
     silenced(county, 24, category=("供水",))
     seen(county, "煤气泄漏")
-    assert county.triage().counts == {"warnings": 1}
+    assert county.triage().counts["warnings"] == 1
 
 
 def test_a_silence_by_region_or_signal_holds_what_it_names_and_nothing_else(county: County) -> None:
@@ -171,7 +171,7 @@ def test_a_silence_by_region_or_signal_holds_what_it_names_and_nothing_else(coun
     silenced(county, 1, region_code=("411521007",))
     seen(county, "乡镇停水二")
     seen(county, "乡镇停水三", region_code="411521007001")
-    assert county.triage().counts == {"warnings": 1}
+    assert county.triage().counts["warnings"] == 1
     ((one,),) = county.rows(
         "SELECT s.nos FROM (SELECT array_agg(d.source_no) AS nos FROM signal g JOIN demand d ON d.demand_id = "
         "ANY(g.demand_ids) WHERE g.state = 'warned') s"
@@ -247,12 +247,12 @@ def test_what_is_muted_at_night_is_issued_when_offices_open(county: County) -> N
     county.configure({**COUNTY, "mutes": [MUTE]})
     wait_until(county, 2026, 11, 27, 20, 0)  # a Friday evening
     seen(county, "乡镇停水")
-    assert county.triage().counts == {"warnings": 0}
+    assert county.triage().counts["warnings"] == 0
     assert held(county)["X06"] == ("muted", "工作时间内提示")
     wait_until(county, 2026, 11, 30, 8, 59)
-    assert county.triage().counts == {"warnings": 0}
+    assert county.triage().counts["warnings"] == 0
     wait_until(county, 2026, 11, 30, 9, 0)
-    assert county.triage().counts == {"warnings": 1}
+    assert county.triage().counts["warnings"] == 1
 
 
 def test_news_of_a_warning_waits_for_the_end_of_a_silence_and_is_then_told(county: County) -> None:
@@ -280,12 +280,12 @@ def test_a_county_wide_warning_holds_its_towns_until_it_is_taken_back(county: Co
     county.triage()
     seen(county, "乡镇停水")
     seen(county, "乡镇停电", category="供电")
-    assert county.triage().counts == {"warnings": 1}
+    assert county.triage().counts["warnings"] == 1
     assert held(county) == {"X06": ("inhibited", "全县预警已发出")}
     revoke.revoke(
         county.deps, county.value("SELECT warning_no FROM warning WHERE rule_id = 'X05'"), "李局长", "误报"
     )
-    assert county.triage().counts == {"warnings": 1}
+    assert county.triage().counts["warnings"] == 1
 
 
 def test_a_signal_that_nobody_has_acted_on_inhibits_nothing(county: County) -> None:
@@ -295,7 +295,7 @@ def test_a_signal_that_nobody_has_acted_on_inhibits_nothing(county: County) -> N
     silenced(county, 1, rule_id=("X05",))
     seen(county, "全县停水", region_code="411521")
     seen(county, "乡镇停水")
-    assert county.triage().counts == {"warnings": 1}
+    assert county.triage().counts["warnings"] == 1
     assert county.value("SELECT rule_id FROM warning") == "X06"
 
 

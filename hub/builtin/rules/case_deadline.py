@@ -16,7 +16,6 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from hub.builtin.rules.observing import (
-    PROVISIONAL,
     CaseParams,
     CaseRule,
     draft,
@@ -38,6 +37,7 @@ from hub.model.case_clock import (
     used_working_days,
 )
 from hub.model.codes import CaseKind, CaseState, Level, Stage, TermUnit
+from hub.model.holding import PROVISIONAL
 from hub.model.office_time import (
     LONGEST,
     before_office_time,

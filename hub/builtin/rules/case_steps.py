@@ -10,7 +10,6 @@ from pydantic import Field, model_validator
 
 from hub.builtin.rules.case_deadline import is_instant
 from hub.builtin.rules.observing import (
-    PROVISIONAL,
     CaseParams,
     CaseRule,
     draft,
@@ -24,6 +23,7 @@ from hub.model.case import Case
 from hub.model.case_clock import clock_of, end_of, instant_due, usable
 from hub.model.case_nodes import NodeTime, node_times
 from hub.model.codes import CaseResult, CaseState, Level, Stage, TermUnit
+from hub.model.holding import PROVISIONAL
 from hub.model.office_time import LONGEST, after_office_time, next_office_moment
 from hub.model.warning import SignalDraft
 from hub.sdk.rules import History, Recheck, RuleParams, Seen

@@ -16,8 +16,6 @@ from hub.sdk.rules import EVER, MOMENT, AffectedKey, History, ObservationRule, R
 MIXED = "mixed"
 """Subject of a rule whose keys say themselves what they are: ``item:411521…``, ``window:A01/2026-11-20``."""
 
-PROVISIONAL = "期限暂定"
-
 
 class CaseParams(RuleParams):
     """Parameters of every rule that reckons with a case's clock.

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from hub.builtin.rules.observing import PROVISIONAL, draft, just_after, local_time, recheck
+from hub.builtin.rules.observing import draft, just_after, local_time, recheck
 from hub.model.codes import Level, OrderState
+from hub.model.holding import PROVISIONAL
 from hub.model.office_time import shifted
 from hub.model.warning import OrderView, SignalDraft
 from hub.sdk.rules import EVER, AffectedKey, History, ObservationRule, Recheck, RuleParams, Seen

@@ -11,7 +11,6 @@ from pydantic import Field, model_validator
 
 from hub.builtin.rules.observing import (
     MIXED,
-    PROVISIONAL,
     bursts,
     day_of,
     day_span,
@@ -26,6 +25,7 @@ from hub.model.calendar import working_days_due
 from hub.model.case import Case
 from hub.model.case_clock import usable
 from hub.model.codes import Level, RatingLevel, Stage
+from hub.model.holding import PROVISIONAL
 from hub.model.lexicon import LexiconSection
 from hub.model.rating import Rating
 from hub.model.warning import SignalDraft

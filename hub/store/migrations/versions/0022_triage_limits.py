@@ -1,4 +1,4 @@
-"""What is late in triage is found by an index of its own: plans of danger that are due (R58).
+"""Plans of danger that are due (R58) have an index of their own; a signal says since when its provisional limit has proved wrong.
 
 Revision ID: 0022
 Revises: 0021
@@ -17,6 +17,8 @@ depends_on = None
 # Written out in full and never edited after a release: later tables come with later revisions.
 STATEMENTS = (
     "CREATE INDEX warning_plan_due_idx ON warning (plan_due_at) WHERE plan_due_at IS NOT NULL AND state = 'issued'",
+    "ALTER TABLE signal ADD COLUMN lapsed_at TIMESTAMP WITH TIME ZONE",
+    "CREATE INDEX signal_lapsed_idx ON signal (signal_id) WHERE lapsed_at IS NOT NULL AND state = 'warned'",
 )
 
 
@@ -26,4 +28,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("ALTER TABLE signal DROP COLUMN lapsed_at")
     op.execute("DROP INDEX warning_plan_due_idx")
