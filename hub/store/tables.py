@@ -332,6 +332,8 @@ signal = Table(
     Column("merged_into", Id),
     # Warned of under a provisional limit, which has proved wrong: its warning is to be taken back.
     _moment("lapsed_at", nullable=True),
+    CheckConstraint("state IN ('open', 'warned', 'dismissed', 'merged')", name="state"),
+    CheckConstraint("level BETWEEN 1 AND 3", name="level"),
     Index("signal_rule_key_idx", "rule_id", "key"),
     Index("signal_open_idx", "state", "auto_issue", postgresql_where=text("state = 'open'")),
     Index("signal_warned_idx", "rule_id", "last_seen_at", postgresql_where=text("state = 'warned'")),
@@ -370,6 +372,8 @@ warning = Table(
     Column("item_code", Id),
     Column("window_no", Id),
     Column("post", Id),
+    CheckConstraint("state IN ('issued', 'revoked', 'closed')", name="state"),
+    CheckConstraint("level BETWEEN 1 AND 3", name="level"),
     Index("warning_signal_id_idx", "signal_id"),
     Index(
         "warning_undispatched_idx",

@@ -45,6 +45,7 @@ tell_work = Table(
     "tell_work",
     metadata,
     Column("work_id", BigInteger, Identity(), primary_key=True),
+    # No foreign key: it would lock the warning's row for whoever judges one of its signals, out of the order of warnings that all take.
     Column("warning_id", Id, nullable=False),
     Column("not_before", DateTime(timezone=True), nullable=False),
     Index("tell_work_due_idx", "not_before", "work_id"),

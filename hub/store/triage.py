@@ -43,7 +43,8 @@ signal_triage = Table(
     "signal_triage",
     metadata,
     Column("triage_id", BigInteger, Identity(), primary_key=True),
-    Column("signal_id", Id, nullable=False),
+    # Whoever decides holds both rows locked: the keys wait for nobody.
+    Column("signal_id", Id, ForeignKey("signal.signal_id"), nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("by", Text, nullable=False),
     Column("verdict", Text, nullable=False),
@@ -51,7 +52,7 @@ signal_triage = Table(
     Column("expected", Boolean),
     Column("traits", ARRAY(Text), nullable=False, server_default=EMPTY_ARRAY),
     Column("reason", Text, nullable=False),
-    Column("warning_id", Id),
+    Column("warning_id", Id, ForeignKey("warning.warning_id")),
     Index("signal_triage_signal_idx", "signal_id", "triage_id"),
     comment="研判: every decision on every signal, never changed; the last one is the one that counts",
 )

@@ -8,6 +8,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, event, text
 
 from hub.errors import ConfigError, NotFound, StoreError, StoreUnavailable
+from hub.model.codes import Level, SignalState, WarningState
 from hub.sdk.rules import EVER
 from hub.store import history, routes, views
 from hub.store.engine import Store, driver
@@ -42,6 +43,55 @@ def test_an_empty_database_is_refused_until_it_is_migrated(wheel_server: Private
     finally:
         store.close()
         wheel_server.drop_database("unmigrated")
+
+
+_SIGNAL = (
+    "INSERT INTO signal (signal_id, rule_id, rule_version, params, subject, key, state, level, historical, window_from, window_to, "
+    "metric, value, threshold, demand_ids, reporters, summary, auto_issue, first_seen_at, last_seen_at) VALUES "
+    "('S1', 'W08', '1', '{{}}', 'demand', 'k', '{state}', {level}, false, now(), now(), 'm', 1, 1, '{{}}', 1, 's', false, now(), now())"
+)
+_WARNING = (
+    "INSERT INTO warning (warning_id, warning_no, signal_id, rule_id, level, state, issued_at, issued_by, reason) VALUES "
+    "('W1', 'Y1', 'S1', 'W08', {level}, '{state}', now(), 'system', 'r')"
+)
+_DECISION = (
+    "INSERT INTO signal_triage (signal_id, at, by, verdict, manner, reason, warning_id) VALUES "
+    "('{signal}', now(), 'a', 'issue', 'individual', 'r', '{warning}')"
+)
+
+
+def test_signals_warnings_and_decisions_hold_every_state_and_level_of_the_code_lists_and_no_other(
+    every_store: Store,
+) -> None:
+    """A word that no code list knows would be read back by nobody."""
+
+    def stored(*statements: str) -> bool:
+        try:
+            with every_store.begin() as connection:
+                for statement in statements:
+                    connection.exec_driver_sql(statement)
+                raise _Undone
+        except _Undone:
+            return True
+        except StoreError:
+            return False
+
+    signal, warning = _SIGNAL.format(state="open", level=1), _WARNING.format(state="issued", level=1)
+    assert all(stored(_SIGNAL.format(state=state, level=1)) for state in SignalState)
+    assert all(stored(signal, _WARNING.format(state=state, level=1)) for state in WarningState)
+    for level in range(5):
+        known = level in set(Level)
+        assert stored(_SIGNAL.format(state="open", level=level)) is known
+        assert stored(signal, _WARNING.format(state="issued", level=level)) is known
+    assert not stored(_SIGNAL.format(state="gone", level=1))
+    assert not stored(signal, _WARNING.format(state="gone", level=1))
+    assert stored(signal, warning, _DECISION.format(signal="S1", warning="W1"))
+    assert not stored(signal, warning, _DECISION.format(signal="S2", warning="W1"))
+    assert not stored(signal, warning, _DECISION.format(signal="S1", warning="W2"))
+
+
+class _Undone(Exception):
+    """Nothing of the transaction stays."""
 
 
 @pytest.mark.parametrize("table", ["audit_log", "ledger"])
