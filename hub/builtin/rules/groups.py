@@ -97,6 +97,9 @@ def strands(demands: Sequence[Outline], reach: Reach) -> Iterator[Strand]:
     now and then costs no more than what was said about it.
     """
     at_place, of_item = [one.place_id or None for one in demands], [_item(one) or None for one in demands]
+    if len({*at_place}) == len({*of_item}) == 1:  # as most do, all of them name the same, or nothing
+        yield Strand(range(len(demands)), ())
+        return
     for place, here in _parted(demands, range(len(demands)), at_place, reach):
         for item, mine in _parted(demands, here, of_item, reach):
             said = [names for name, names in ((place, at_place), (item, of_item)) if name is not None]
@@ -133,7 +136,8 @@ def by_strand(judge: Judge, reach: Reach, enough: Callable[[Sequence[Outline]], 
         stands: dict[str, tuple[str, Strand]] = {}
         for key, demands in read.items():
             for number, strand in enumerate(strands(demands, reach)):
-                mine = [demands[at] for at in strand.places]
+                whole = len(strand.places) == len(demands)
+                mine = demands if whole else [demands[at] for at in strand.places]
                 if enough(mine):
                     name = f"{key}\0{number}"
                     parts[name], stands[name] = mine, (key, strand)

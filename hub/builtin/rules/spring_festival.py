@@ -7,7 +7,7 @@ The table was computed with lunardate 0.3.0 and is kept here: the days are fixed
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 from hub.clock import COUNTY_ZONE
@@ -36,13 +36,16 @@ def before_spring_festival(moment: datetime, days: int) -> bool:
 def touches_season(since: datetime, until: datetime, days: int) -> bool:
     """Whether any moment from ``since`` to ``until`` lies in the ``days`` days before a 春节."""
     for year in range(since.year, until.year + 2):
-        end = _begins(year)
-        if end is not None and since < end and end - timedelta(days=days) <= until:
+        season = _season(year, days)
+        if season is not None and since < season[1] and season[0] <= until:
             return True
     return False
 
 
-@cache
-def _begins(year: int) -> datetime | None:
-    festival = spring_festival(year) if FIRST_YEAR <= year <= LAST_YEAR else None
-    return None if festival is None else datetime.combine(festival, time(), COUNTY_ZONE)
+@lru_cache(256)
+def _season(year: int, days: int) -> tuple[datetime, datetime] | None:
+    festival = spring_festival(year)
+    if festival is None:
+        return None
+    end = datetime.combine(festival, time(), COUNTY_ZONE)
+    return end - timedelta(days=days), end
