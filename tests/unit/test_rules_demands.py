@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import process_time
 from typing import Any
 
 import pytest
@@ -291,6 +292,26 @@ def test_strangers_elsewhere_on_one_matter_change_nothing_of_what_has_come_back(
 def test_a_year_of_cycles_is_not_shorter_than_a_return() -> None:
     with pytest.raises(ValueError, match="must not be below reopened_days"):
         ComesBackParams(reopened_days=90, cycle_days=60)
+
+
+@pytest.mark.parametrize("who", [None, "r1"], ids=["neighbours", "one person"])
+def test_a_matter_of_thousands_is_not_held_against_itself_one_by_one(who) -> None:
+    """Else the rule runs out of its time on it, rests, and is silent about all others, too."""
+    calls = [
+        told(
+            START + number * DAY / 10,
+            matter_id="m1",
+            reporter_key=who or f"r{number}",
+            place_id=None if who else "p1",
+            category="噪声扰民",
+            status=DemandStatus.CLOSED if number % 2 else DemandStatus.PENDING,
+        )
+        for number in range(3_000)
+    ]
+    began = process_time()
+    (draft,) = judged(ComesBack(), *calls, touched=calls[-1:])
+    assert len(draft.demand_ids) > 2_900
+    assert process_time() - began < 4.0  # a tenth of that; each against each took nine seconds and more
 
 
 # ---- W09

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -129,17 +130,16 @@ class ComesBack(WarningRule):
     def _returns(self, lives: Sequence[_Life]) -> Iterator[_Return]:
         reopened, year = timedelta(days=self.params.reopened_days), timedelta(days=self.params.cycle_days)
         cycles: list[tuple[_Life, _Life]] = []
-        for life, others in _with_others(lives):
+        for life, kin in _with_kin(lives):
             said = life.demand.submitted_at
-            ended = self._ended(life, others)
-            if not ended:
+            latest = self._latest_end(life, kin)
+            if latest is None:
                 continue
-            end, place = max(ended)
-            closed = others[place]
+            end, closed = latest
             if said < end + reopened:
                 yield _Return((closed, life), _REOPENED)
             # Two that are heard of after one closing are one cycle.
-            if all(one.demand.submitted_at < end for one in others if _order(one) < _order(life)):
+            if all(one.demand.submitted_at < end for one in kin.before(life)):
                 cycles.append((closed, life))
                 recent = [
                     one
@@ -149,24 +149,21 @@ class ComesBack(WarningRule):
                 if len(recent) >= self.params.cycles:
                     yield _Return(tuple(one for pair in recent for one in pair), _CYCLES)
 
-    def _ended(self, life: _Life, others: Sequence[_Life]) -> list[tuple[datetime, int]]:
-        """When others had been closed before this was said, and which: only where that ended the trouble, or told this very person so."""
+    def _latest_end(self, life: _Life, kin: _Kin) -> tuple[datetime, _Life] | None:
+        """When another had been closed before this was said, the latest, and which: only where that ended the trouble, or told this very person so."""
         said = life.demand.submitted_at
-        since = said - timedelta(days=self.params.open_days)
         # Who still waits for an answer about the same; the person who now comes back does not count among them.
         waiting = [
             one.demand.submitted_at
-            for one in others
-            if since < one.demand.submitted_at < said
-            and not any(end <= said for end in one.ended)
-            and not _one_person(one, life)
+            for one in kin.between(said - timedelta(days=self.params.open_days), said)
+            if not any(end <= said for end in one.ended) and not _one_person(one, life)
         ]
-        ended = [(end, place) for place, one in enumerate(others) for end in one.ended if end <= said]
         if not waiting:
-            return ended
-        return [
-            (end, place) for end, place in ended if end <= min(waiting) or _one_person(others[place], life)
-        ]
+            return kin.latest_end(said, but=life)
+        found = [kin.latest_end(min(waiting), but=life), kin.told(said, life)]
+        return max(
+            (one for one in found if one is not None), key=lambda one: (one[0], _order(one[1])), default=None
+        )
 
     def _draft(self, key: str, returns: Sequence[_Return]) -> SignalDraft:
         lives = {life.demand.demand_id: life for one in returns for life in one.lives}
@@ -229,15 +226,80 @@ def _life(one: Outline, former: Sequence[FormerState]) -> _Life:
     return _Life(one, tuple(ended), again)
 
 
-def _with_others(lives: Sequence[_Life]) -> Iterator[tuple[_Life, list[_Life]]]:
-    """Each with the others that tell of one trouble with it, in their order: only those of its place or person are looked at."""
+class _Kin:
+    """Those that tell of one trouble with some demand, itself among them, in their order."""
+
+    def __init__(self, lives: Sequence[_Life]) -> None:
+        self._lives = lives
+        self._said = [one.demand.submitted_at for one in lives]
+        self._ends = sorted((end, place) for place, one in enumerate(lives) for end in one.ended)
+        self._by_person: dict[str, list[_Life]] = {}
+        for one in lives:
+            if one.demand.reporter_key is not None:
+                self._by_person.setdefault(one.demand.reporter_key, []).append(one)
+
+    def before(self, life: _Life) -> Sequence[_Life]:
+        """The latest that comes before this one, if any does."""
+        behind = bisect_left(self._said, life.demand.submitted_at)
+        while behind < len(self._lives) and _order(self._lives[behind]) < _order(life):
+            behind += 1
+        return self._lives[max(0, behind - 1) : behind]
+
+    def between(self, since: datetime, until: datetime) -> Sequence[_Life]:
+        """Those that were said after the one and before the other moment."""
+        return self._lives[bisect_right(self._said, since) : bisect_left(self._said, until)]
+
+    def latest_end(self, until: datetime, *, but: _Life) -> tuple[datetime, _Life] | None:
+        """The latest end up to that moment, and whose it is; not of the life that is left out."""
+        for at in range(bisect_right(self._ends, (until, len(self._lives))) - 1, -1, -1):
+            end, place = self._ends[at]
+            if self._lives[place] is not but:
+                return end, self._lives[place]
+        return None
+
+    def told(self, until: datetime, life: _Life) -> tuple[datetime, _Life] | None:
+        """The latest end up to that moment of another demand of the same person."""
+        who = life.demand.reporter_key
+        mine = self._by_person.get(who, ()) if who is not None else ()
+        ends = [
+            (end, _order(one), one) for one in mine if one is not life for end in one.ended if end <= until
+        ]
+        return max(
+            ((end, one) for end, _, one in ends), key=lambda one: (one[0], _order(one[1])), default=None
+        )
+
+
+def _with_kin(lives: Sequence[_Life]) -> Iterator[tuple[_Life, _Kin]]:
+    """Each with those that tell of one trouble with it.
+
+    Neighbours who say the same of item and category have the same kin, but for what one of them said elsewhere: so it is put together
+    once for all of them, and a matter of thousands costs what its sorts of demands do. Who says neither who nor where he is has none.
+    """
     alike: dict[tuple[str, str], list[int]] = {}
     for place, life in enumerate(lives):
         for token in _tokens(life.demand):
             alike.setdefault(token, []).append(place)
-    for place, life in enumerate(lives):
-        near = sorted({other for token in _tokens(life.demand) for other in alike[token]} - {place})
-        yield life, [lives[other] for other in near if one_trouble(lives[other].demand, life.demand)]
+    neighbours: dict[tuple[str | None, ...], tuple[frozenset[int], _Kin]] = {}
+    persons: dict[tuple[str | None, ...], _Kin] = {}
+    for life in lives:
+        one = life.demand
+        sort = one.place_id, one.item_code or one.item_name, one.category
+        if sort not in neighbours:
+            stranger = one._replace(reporter_key=None)  # who is alike by the place alone
+            at_place = alike.get(("at", one.place_id or ""), ())
+            near = [other for other in at_place if one_trouble(lives[other].demand, stranger)]
+            neighbours[sort] = frozenset(near), _Kin([lives[other] for other in near])
+        near_by, kin = neighbours[sort]
+        if one.reporter_key is None:
+            yield life, kin
+            continue
+        person = (*sort, one.reporter_key)
+        if person not in persons:
+            own = alike[("by", one.reporter_key)]
+            more = {other for other in own if one_trouble(lives[other].demand, one)}
+            every = sorted(near_by | more)
+            persons[person] = kin if more <= near_by else _Kin([lives[other] for other in every])
+        yield life, persons[person]
 
 
 def _one_person(one: _Life, other: _Life) -> bool:
