@@ -20,7 +20,7 @@ from hub.model.demand import Reporter
 from hub.model.report import Problem, Report
 from hub.pipeline.intake import Intake, Keys
 from hub.seal import Purpose, Sealer, SearchKeys, seal_prefix
-from hub.store import landing, signals
+from hub.store import landing, outlines, signals
 from hub.store import rekey as kept
 from hub.store.engine import Connection, Store
 from hub.store.persons import LINKED
@@ -188,6 +188,8 @@ class _Rekey:
         if not renewed:
             return 0
         moved = _moved(renewed)
+        # First the rows, then the keys: so evaluating takes them, and neither waits for the other.
+        outlines.lock(connection, [row.demand_id for row, _ in renewed])
         self._lock(connection, moved)
         standing = kept.keys_that_stand(connection, list(moved.values()))
         kept.rewrite_demands(connection, [new for _, new in renewed])
@@ -212,6 +214,7 @@ class _Rekey:
                     new for _, new in self._each("demand", rows, lambda row: row.demand_id, self._renewed)
                 ]
                 if renewed:
+                    outlines.lock(connection, [new.key for new in renewed])
                     kept.rewrite_demands(connection, renewed)
             self._count("demand", len(renewed))
 

@@ -118,8 +118,13 @@ def keep(connection: Connection, demand_ids: Sequence[str]) -> None:
     cursor.execute(_ADD, (wanted,))
     added = {row[0] for row in cursor}
     if known := sorted(set(demand_ids) - added):
-        cursor.execute(_LOCK, (text_array(known),))
+        lock(connection, known)
         cursor.execute(_RENEW, (text_array(known),))
+
+
+def lock(connection: Connection, demand_ids: Sequence[str]) -> None:
+    """Lets nobody else write these demands' rows until the transaction ends; taken before the locks of keys, as evaluating does."""
+    driver(connection).cursor().execute(_LOCK, (text_array(demand_ids),))
 
 
 class Outlines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from hub.pipeline import rekey
 from hub.pipeline.intake import Intake
 from hub.pipeline.rekey import RekeyDeps
 from hub.seal import KeyRing, Purpose, SearchKeys
+from hub.store import outlines, signals
 from hub.store.engine import Store
+from tests.support.hubs import until
 from tests.support.judging import County
 
 PHONE = "13812345678"
@@ -123,6 +126,30 @@ def test_a_new_state_of_a_linked_demand_is_linked_again(county: County) -> None:
     county.judged(first, said(county, 1, phone=PHONE, id_no=ID))
     county.judged(first.model_copy(update={"content": "新的内容，还是没有办"}))
     assert len({row.reporter_key for row in keys(county)}) == 1
+
+
+def test_reindexing_and_judging_take_the_narrow_rows_before_the_keys_and_neither_waits_in_a_circle(
+    county: County, store: Store, ring: KeyRing, clock: ManualClock
+) -> None:
+    county.judged(*(said(county, day, phone=PHONE) for day in (6, 5, 4)))
+    ids = [row[0] for row in county.rows("SELECT demand_id FROM demand ORDER BY 1")]
+    key = county.value("SELECT DISTINCT reporter_key FROM demand")
+    search = SearchKeys(ring.rotate(Purpose.SEARCH, now=clock.now()))
+    deps = RekeyDeps(store, clock, county.sealer, search, Intake(county.sealer, search), ("W01",))
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with ThreadPoolExecutor(1) as pool:
+        with store.begin() as judging:
+            outlines.keep(judging, ids)  # as an evaluation that found these to be the same as others
+            reindexed = pool.submit(rekey.run, deps)
+            until(lambda: county.value(waiting) > 0, "reindexing to wait for the rows")
+            signals.lock_keys(judging, [("W01", key)])
+        assert reindexed.result().problems == ()
+    assert (
+        county.rows(
+            "SELECT 1 FROM demand d JOIN demand_outline o USING (demand_id) WHERE o.reporter_key <> d.reporter_key"
+        )
+        == []
+    )
 
 
 def test_linked_persons_stay_one_when_the_search_keys_change(
