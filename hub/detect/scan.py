@@ -81,6 +81,7 @@ class Cluster:
         weeks: How many weeks it lasts, the last one among them.
         observed: Cases in it.
         expected: Cases that its share of the regions and of the weeks would give.
+        upper: Most cases in it that would not have been told: as good a window comes by chance more often than ``alpha``.
         log_likelihood_ratio: How much better "a cluster here" explains the counts.
         p_value: Chance of a best cluster as good somewhere on the map, were nothing the matter.
     """
@@ -89,6 +90,7 @@ class Cluster:
     weeks: int
     observed: int
     expected: float
+    upper: int
     log_likelihood_ratio: float
     p_value: float
 
@@ -165,6 +167,7 @@ def _clusters(
     ratios, inside = (found[0] for found in score.of(recent[None]))
     clusters: list[Cluster] = []
     taken = np.zeros(len(regions), dtype=np.bool_)
+    told_from = _told_from(best, settings.alpha)
     for window in np.argsort(-ratios, axis=None, kind="stable"):
         zone, length = np.unravel_index(window, ratios.shape)
         ratio = ratios[zone, length]
@@ -181,11 +184,22 @@ def _clusters(
                 weeks=int(length) + 1,
                 observed=int(inside[zone, length]),
                 expected=float(score.expected[zone, length]),
+                upper=score.upper(int(zone), int(length), int(inside[zone, length]), told_from),
                 log_likelihood_ratio=float(ratio),
                 p_value=p_value,
             )
         )
     return tuple(clusters)
+
+
+def _told_from(best: Floats, alpha: float) -> float:
+    """The ratio that a window must exceed to be told: one of the replicas' best; none where even chance's least is told."""
+    # Told is what at most so many replicas equal: their next one is just too good.
+    equalled = int(np.floor(alpha * (1 + len(best)) + _SAME)) - 1
+    descending = np.sort(best)[::-1]
+    if equalled < 0:
+        return float(np.inf)
+    return float(descending[equalled]) if equalled < len(descending) else 0.0
 
 
 class _Score:
@@ -210,6 +224,16 @@ class _Score:
         ratio = self._own_log[inside] + self._own_log[outside]
         ratio -= inside * self._log_inside + outside * self._log_outside
         return np.where((inside > self.expected) & (inside >= self.least_cases), ratio, 0.0), inside
+
+    def upper(self, zone: int, length: int, observed: int, told_from: float) -> int:
+        """The most cases below ``observed`` with which a window's ratio stays within that one."""
+        inside = np.arange(observed + 1)
+        ratio = self._own_log[inside] + self._own_log[self.cases - inside]
+        ratio -= (
+            inside * self._log_inside[zone, length] + (self.cases - inside) * self._log_outside[zone, length]
+        )
+        counts = (inside > self.expected[zone, length]) & (inside >= self.least_cases)
+        return int(inside[~(counts & (ratio > 0) & (ratio > told_from + _SAME))].max())
 
     def best(self, recent: Counts) -> Floats:
         """The best window's ratio of each dealing."""

@@ -48,6 +48,41 @@ def test_observed_expected_and_ratio_are_those_of_the_formula():
     assert best.log_likelihood_ratio == pytest.approx(ratio)
 
 
+def test_the_upper_limit_is_the_most_cases_that_would_not_have_been_told():
+    counts = np.array([[5, 5, 20], [5, 5, 5], [10, 10, 10]])
+    zones = zones_by_parent({"a": None, "b": None, "c": None})
+
+    def best(alpha):
+        asked = ScanSettings(longest_weeks=1, alpha=alpha)
+        return scan(counts, zones, seed=1, settings=asked).clusters[0]
+
+    # Everything above what its share gives is told: 14 is 30 * 35 / 75.
+    assert best(1.0).upper == 14
+    limits = [best(alpha).upper for alpha in (0.5, 0.1, 0.05)]
+    assert 14 <= limits[0] <= limits[1] <= limits[2] < 20
+    # As the p-value has it: of chance's maps so many have a window as good as one with that many cases, or one more.
+    expected = 14.0
+
+    def ratio(n):
+        return n * np.log(n / expected) + (75 - n) * np.log((75 - n) / (75 - expected))
+
+    maps = np.concatenate(
+        list(dealt_weeks(counts.sum(axis=1), counts[:, -1:].sum(axis=0), seed=1, replicas=999))
+    )
+    cases = maps[:, :, 0]
+    shares = counts.sum(axis=1) * 35 / 75
+    scores = cases * np.log(cases / shares, where=cases > 0, out=np.zeros(cases.shape)) + (
+        75 - cases
+    ) * np.log((75 - cases) / (75 - shares))
+    chance = np.where((cases > shares) & (cases >= 5), scores, 0.0).max(axis=1)
+
+    def p_value(n):
+        return (1 + (chance >= ratio(n) - 1e-9).sum()) / 1000
+
+    for alpha, limit in zip((0.5, 0.1, 0.05), limits, strict=True):
+        assert p_value(limit + 1) <= alpha < p_value(limit)
+
+
 def test_the_same_seed_gives_the_same_answer_to_the_last_digit():
     assert scan(planted(), ZONES, seed=7, settings=FEW) == scan(planted(), ZONES, seed=7, settings=FEW)
 

@@ -15,6 +15,7 @@ from hub.builtin.rules.regions import BusyRegion, BusyRegionParams
 from hub.detect.dense import weekly_counts
 from hub.model.series import WEEKLY, SeriesKind, start_of
 from hub.sdk.weekly import SeriesVerdict, WeekCounts
+from tests.support.kept import told as told_demand
 
 WEEK = date(2026, 11, 16)
 TOWN, OTHER, VILLAGE = "411521001000", "411521002000", "411521001201"
@@ -183,7 +184,9 @@ def test_a_region_whose_residents_are_unknown_is_not_judged_by_them_and_that_is_
 def test_three_groups_within_thirty_days_make_a_region_busy_whoever_lives_there(
     groups: int, busy: bool
 ) -> None:
-    assert (TOWN in region({TOWN: [1] * 20}, groups={TOWN: groups})) is busy
+    found = region({TOWN: [1] * 20}, groups={TOWN: groups})
+    assert (TOWN in found) is busy
+    assert [(one.observed, one.upper) for one in found.values()] == ([(3, 2)] if busy else [])
 
 
 @pytest.mark.requirement("R32")
@@ -198,6 +201,13 @@ def test_a_cluster_of_neighbouring_towns_is_found_by_the_scan_and_named_with_its
     assert sorted(found) == codes[:2]
     assert found[codes[0]].method == "scan"
     assert found[codes[0]].detail["scan"]["cluster"] == ["北城街道", codes[1]]
+    one = found[codes[0]]
+    assert one.expected is not None
+    assert one.upper is not None
+    assert one.expected < one.upper < one.observed
+    assert one.detail["threshold"] == one.upper + 1
+    said = BusyRegion(BusyRegionParams()).draft([one], [told_demand()]).summary
+    assert f"上限{one.upper:.0f}件" in said
     quiet = {code: rng.poisson(6, 53).tolist() for code in codes}
     assert region(quiet, given=BusyRegionParams(), spots=spots) == {}
 

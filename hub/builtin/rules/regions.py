@@ -65,7 +65,7 @@ class BusyRegion(WeeklyRule):
 
     rule_id: ClassVar[str] = "W06"
     title: ClassVar[str] = "重点区域"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     kinds: ClassVar[tuple[SeriesKind, ...]] = (SeriesKind.REGION,)
     evidence_days: ClassVar[int] = WINDOW.days
     reckons_with: ClassVar[tuple[str, ...]] = GROUPS
@@ -120,7 +120,7 @@ class BusyRegion(WeeklyRule):
     def _groups(self, week: WeekCounts) -> dict[str, _Found]:
         least = self.params.groups
         return {
-            region: _Found(n, None, None, least, None, {"groups": n})
+            region: _Found(n, None, least - 1.0, least, None, {"groups": n})
             for region, n in week.groups.items()
             if n >= least and region in week.region_days
         }
@@ -160,8 +160,8 @@ class BusyRegion(WeeklyRule):
                 found[region] = _Found(
                     cluster.observed,
                     cluster.expected,
-                    None,
-                    float(floor(cluster.expected) + 1),
+                    float(cluster.upper),
+                    cluster.upper + 1.0,
                     cluster.p_value,
                     detail,
                 )
@@ -206,7 +206,7 @@ def _verdict(region: str, told: Mapping[str, _Found], week: WeekCounts) -> Serie
         "name": week.names.get(region, region),
         "residents_unknown": region not in week.residents,
         **{
-            name: {"observed": one.observed, "expected": one.expected, **one.detail}
+            name: {"observed": one.observed, "expected": one.expected, "upper": one.upper, **one.detail}
             for name, one in told.items()
         },
     }
@@ -232,9 +232,14 @@ def _said(name: str, verdict: SeriesVerdict) -> str:
             f"按前8周预计{one['expected']:.1f}件，上限{verdict.upper or 0:.0f}件"
         )
     if name == "groups":
-        return f"30日内多人同诉{one['groups']}起"
+        return f"30日内多人同诉{one['groups']}起{_limit(one, '起')}"
     places = "、".join(one["cluster"][:5])
-    return f"{places}近{one['cluster_weeks']}周诉求聚集，{one['observed']}件，预计{one['expected']:.1f}件"
+    return f"{places}近{one['cluster_weeks']}周诉求聚集，{one['observed']}件，预计{one['expected']:.1f}件{_limit(one, '件')}"
+
+
+def _limit(one: Mapping[str, Any], unit: str) -> str:
+    """The upper limit in words; a verdict that an earlier release kept tells none."""
+    return f"，上限{one['upper']:.0f}{unit}" if one.get("upper") is not None else ""
 
 
 def _cases(days: Sequence[tuple[date, int]], since: date, until: date) -> int:
