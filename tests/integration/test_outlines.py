@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import text
 
 from hub.clock import ManualClock
@@ -13,7 +17,7 @@ from hub.model.codes import DemandStatus
 from hub.pipeline.why import recompute
 from hub.sdk.rules import EVER
 from hub.seal import KeyRing
-from hub.store import outlines
+from hub.store import migrate, outlines
 from hub.store.engine import Store
 from hub.store.outlines import Outlines
 from tests.support.hubs import until
@@ -111,3 +115,35 @@ def test_a_signal_is_recomputed_from_what_its_demands_say_now_and_nothing_is_wri
     county.receive(demands[0], deleted=True)
     assert recompute(county.deps, one.signal_id).differs == ("condition",)
     assert county.value("SELECT count(*) FROM demand_outline WHERE counts") == 3
+
+
+_SHAPE = (
+    "SELECT table_name, column_name, data_type, is_nullable, collation_name FROM information_schema.columns "
+    "WHERE table_schema = 'public' ORDER BY table_name, ordinal_position",
+    "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
+    "SELECT * FROM demand_outline ORDER BY demand_id",
+    "SELECT * FROM warning ORDER BY warning_id",
+)
+
+
+def _to(county: County, step: Callable[[Config, str], None], revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    with county.store.begin() as connection:
+        config.attributes["connection"] = connection
+        step(config, revision)
+
+
+def test_a_filled_database_goes_back_to_before_the_narrow_rows_and_comes_again_as_it_was(
+    county: County,
+) -> None:
+    first, second, *_ = county.repeat(PHONE, 4, 3, 2, 1)
+    county.judged()
+    county.triage()
+    county.receive(second, deleted=True)
+    county.judged(first.model_copy(update={"status": DemandStatus.CLOSED, "category": "供水服务"}))
+    before = [county.rows(statement) for statement in _SHAPE]
+    _to(county, command.downgrade, "0018")
+    _to(county, command.upgrade, "head")
+    assert [county.rows(statement) for statement in _SHAPE] == before
+    assert county.rows(DIFFERENT) == []
