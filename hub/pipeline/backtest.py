@@ -1,4 +1,4 @@
-"""Backtest: what a rule would have said of the demands that are stored, with these parameters; writes nothing.
+"""Backtest: what a rule would have said of the demands that are stored, with these parameters; writes no signal.
 
 Each key is judged once over all of its history, as the evaluation would. When a signal would have been seen is found by judging
 its key again with the history cut off earlier and earlier: how long a department would have waited, not how long it took here.
@@ -23,12 +23,13 @@ from hub.pipeline.judging import answer_of, ready_rule, spans, touched
 from hub.plugins import guard
 from hub.sdk.rules import MOMENT, AffectedKey, ObservationRule, Seen, WarningRule
 from hub.sdk.weekly import SeriesVerdict, WeeklyRule
-from hub.store import config, reach, seen, signals
+from hub.store import config, outlines, reach, seen, signals, work
 from hub.store.config import RuleSetting
 from hub.store.engine import Connection
 from hub.store.history import StoreHistory, facts_of
 
 KEYS_AT_ONCE = 500
+_ROWS_AT_ONCE = 20  # of work, each of some hundred demands
 FEW = 20  # keys below which nothing can be said of whether they repeat
 
 Told = Callable[[str, int], object]
@@ -127,6 +128,7 @@ def run(
         setting = config.rule_settings(connection, now).get(rule_id, RuleSetting())
     rule = ready_rule(deps, rule_id, setting if params is None else RuleSetting(params=params))
     found = Backtest(rule_id, rule.params.model_dump(mode="json"), since, until)
+    _bring_in_line(deps)
     affected = _touched(deps, rule, found, told)
     tried = weeks.tried(deps, rule, since, until) if isinstance(rule, WeeklyRule) else None
     for start in range(0, len(affected), KEYS_AT_ONCE):
@@ -139,6 +141,18 @@ def run(
     found.shown.sort(key=lambda one: (one.draft.window_from, one.draft.key))
     found.weeks = _weeks(found)
     return found
+
+
+def _bring_in_line(deps: PipelineDeps) -> None:
+    """Lets the rule count what is stored and still waits to be judged: its narrow rows say what the evaluation will write anyway."""
+    after = -1
+    while True:
+        with deps.store.begin() as connection:
+            rows = work.waiting_demands(connection, after, _ROWS_AT_ONCE)
+            if not rows:
+                return
+            outlines.keep(connection, sorted({one for _, ids in rows for one in ids}))
+        after = rows[-1][0]
 
 
 def _touched(deps: PipelineDeps, rule: WarningRule, found: Backtest, told: Told) -> list[AffectedKey]:

@@ -328,6 +328,17 @@ def enqueue_evaluate(connection: Connection, demand_ids: Sequence[str], rule_ids
     )
 
 
+def waiting_demands(connection: Connection, after: int, limit: int) -> list[tuple[int, list[str]]]:
+    """What waits to be judged behind that row, claimed or not: work id and demand ids of so many rows at most, ascending; nothing is claimed."""
+    rows = connection.execute(
+        text(
+            "SELECT work_id, demand_ids FROM evaluate_work WHERE work_id > :after ORDER BY work_id LIMIT :limit"
+        ),
+        {"after": after, "limit": limit},
+    )
+    return [(row.work_id, list(row.demand_ids)) for row in rows]
+
+
 def done_evaluate(connection: Connection, work_ids: Sequence[int]) -> None:
     """Removes work rows, in the transaction that did their work."""
     connection.execute(text("DELETE FROM evaluate_work WHERE work_id = ANY(:ids)"), {"ids": list(work_ids)})

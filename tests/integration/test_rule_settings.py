@@ -147,6 +147,16 @@ def test_a_backtest_says_what_the_evaluation_says_and_when_it_would_have_been_se
     assert county.value("SELECT count(*) FROM rule_params") == 0
 
 
+def test_a_backtest_counts_what_is_stored_and_waits_to_be_judged(county: County) -> None:
+    county.repeat(PHONE, 5, 4, 3)
+    now = county.clock.now()
+    found = backtest.run(county.deps, "W01", since=now - timedelta(days=60), until=now + timedelta(days=1))
+    assert [len(one.draft.demand_ids) for one in found.shown] == [3]
+    assert county.signals() == []
+    county.judged()
+    assert len(county.signals(rule="W01")) == 1
+
+
 def test_a_backtest_of_cases_looks_at_what_was_observed(
     store: Store, ring: KeyRing, clock: ManualClock
 ) -> None:
