@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]  # ten bits at a time
@@ -34,6 +35,14 @@ def new_ulids(count: int, now_ms: int | None = None) -> list[str]:
         ulids += [head + _PAIRS[step >> 10] + _PAIRS[step & 1023] for step in steps]
         first += len(steps)
     return ulids
+
+
+def ascending_ulids(now_ms: int) -> Iterator[str]:
+    """ULIDs of one millisecond without end, each greater than the one before it."""
+    number = (now_ms << 80) | (int.from_bytes(os.urandom(10), "big") >> 1)
+    while True:
+        yield _encode(number)
+        number += 1
 
 
 def first_ulid(now_ms: int) -> str:

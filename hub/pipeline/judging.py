@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from hub.errors import Code, HubError, PluginError, SourceUnavailable, StoreError
 from hub.model.codes import Level, SignalState
-from hub.model.ids import new_ulid
+from hub.model.ids import ascending_ulids
 from hub.model.report import Problem
 from hub.model.warning import SignalDraft, SignalView
 from hub.pipeline import episodes
@@ -105,6 +105,8 @@ class Judge(ABC):
         self.gate = StoreGate(deps.store, deps.clock, HUNG)
         self.tally = Tally()
         self.outlines = Outlines(connection)
+        # What a batch finds is decided on and dispatched in one order, by rule and key, however often it is judged from the start.
+        self.signal_ids = ascending_ulids(_ms(now))
         self.risen: list[tuple[str, Level]] = []
 
     @abstractmethod
@@ -196,7 +198,7 @@ class Judge(ABC):
             }
             for draft in plan.new:
                 who = {"rule_id": rule.rule_id, "subject": rule.subject, "key": affected.key}
-                new.append({"signal_id": new_ulid(_ms(self.now)), **who, **seen[id(draft)]})
+                new.append({"signal_id": next(self.signal_ids), **who, **seen[id(draft)]})
             for one, draft in plan.kept:
                 changed += _renew(self.connection, one, seen[id(draft)], self.now)
                 if one.state is SignalState.WARNED and draft.level > one.level:

@@ -350,3 +350,14 @@ def test_a_run_that_judged_something_is_kept_and_one_that_found_nothing_is_not(c
     assert county.evaluate().run_id is not None
     assert county.evaluate().run_id is None
     assert county.value("SELECT count(*) FROM run WHERE step = 'evaluate'") == 1
+
+
+def test_signals_of_one_batch_are_numbered_by_rule_and_key_and_not_by_chance(county: County) -> None:
+    for number in range(12):
+        county.repeat(f"138123456{number + 10}", 0, 1, 2)
+    county.evaluate()
+    keys = [row.key for row in county.rows("SELECT key FROM signal WHERE rule_id = 'W01' ORDER BY signal_id")]
+    assert len(keys) == 12
+    assert keys == sorted(keys)
+    rules = [row.rule_id for row in county.rows("SELECT rule_id FROM signal ORDER BY signal_id")]
+    assert rules == sorted(rules)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.model.ids import new_ulids
+from hub.model.ids import ascending_ulids, first_ulid, new_ulids
 
 
 def test_ulids_of_one_millisecond_ascend_and_differ_over_every_carry():
@@ -16,3 +16,10 @@ def test_ulids_of_one_millisecond_ascend_and_differ_over_every_carry():
 
 def test_no_ulids_are_made_where_none_are_asked_for():
     assert new_ulids(0) == []
+
+
+def test_ulids_of_one_moment_ascend_and_stay_in_it():
+    ids = ascending_ulids(1_700_000_000_000)
+    made = [next(ids) for _ in range(3_000)]
+    assert made == sorted(set(made))
+    assert first_ulid(1_700_000_000_000) <= made[0] < made[-1] < first_ulid(1_700_000_000_001)
