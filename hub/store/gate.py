@@ -6,12 +6,23 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Column, Connection, Table, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from hub.clock import Clock
 from hub.sdk import gate
 from hub.sdk.gate import BreakerPolicy, GateState
 from hub.store.engine import Store
+from hub.store.tables import Moment, metadata
+
+source_gate = Table(
+    "source_gate",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("state", JSONB, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    comment="rate limit and circuit breaker of each source, shared by all processes",
+)
 
 
 class StoreGate:

@@ -13,10 +13,21 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Column, Connection, Table, Text, select, text
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from hub.store.tables import figure_total
+from hub.store.tables import Moment, metadata
+
+figure_total = Table(
+    "figure_total",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("upto", JSONB, nullable=False),
+    Column("totals", JSONB, nullable=False),
+    Column("open", JSONB, nullable=False),
+    Column("settled_at", Moment),
+    comment="counters over tables that grow: all rows up to an id, counted once (P9)",
+)
 
 Labels = tuple[str, ...]
 Values = list[float]

@@ -5,10 +5,20 @@ from __future__ import annotations
 import threading
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import BigInteger, Column, Table, Text, text
 
 from hub.clock import COUNTY_ZONE
 from hub.store.engine import Store
+from hub.store.tables import metadata
+
+number_series = Table(
+    "number_series",
+    metadata,
+    Column("series", Text, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+    comment="running numbers of demands, warnings and orders; blocks are taken outside the work's transaction",
+)
+
 
 _LARGEST_BLOCK = 5_000
 

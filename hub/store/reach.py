@@ -13,11 +13,23 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Boolean, Column, Connection, Table, Text, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from hub.model.ids import first_ulid
-from hub.store.tables import rule_reach
+from hub.store.tables import Moment, metadata
+
+rule_reach = Table(
+    "rule_reach",
+    metadata,
+    Column("rule_id", Text, primary_key=True),
+    Column("rule_version", Text, nullable=False),
+    Column("absent", Boolean, nullable=False, server_default=text("false")),
+    Column("missed_since", Moment),
+    Column("missed_until", Moment),
+    Column("why", Text),
+    comment="in which span of time demands were judged without a rule, or by another version of it",
+)
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCK = 0x72656163  # "reac": one process at a time changes the rows

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hub.builtin.rules.windows import Reach, Span
+from hub.builtin.rules.windows import Reach, Span, reaching
 from hub.model.codes import Watch
-from hub.sdk.rules import EVER, Seen
+from hub.sdk.rules import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +59,10 @@ def whole_stretches(
             since, until = scopes[key]
             told = judge(things, spans[key][0] + reach.before)
             mine = [one for one in told if one.begins < until and since <= one.ends]
-            wanted = _wanted(mine, spans[key], reach)
+            wanted = reaching(mine[0].begins, mine[-1].ends, spans[key], reach) if mine else spans[key]
             if wanted != spans[key]:
                 again[key] = wanted
             elif mine:
                 found[key] = mine
         spans = again
     return found
-
-
-def _wanted(mine: Sequence[Stretch], span: Span, reach: Reach) -> Span:
-    """What must have been read for these to be whole: the span itself, or twice as much to that side."""
-    if not mine:
-        return span
-    since, until = span
-    length = until - since
-    if since > EVER[0] and mine[0].begins - reach.window - reach.before < since:
-        since = max(EVER[0], since - length)
-    if until < EVER[1] and mine[-1].ends + reach.window > until:
-        until = min(EVER[1], until + length)
-    return since, until

@@ -234,7 +234,7 @@ def whole_episodes(
         again: dict[str, Span] = {}
         for key, windows in judge(read).items():
             mine = [one for one in episodes(read[key], windows) if _overlap(one, scopes[key])]
-            wanted = _wanted(mine, spans[key], reach)
+            wanted = reaching(mine[0].begins, mine[-1].ends, spans[key], reach) if mine else spans[key]
             if wanted != spans[key]:
                 again[key] = wanted
             elif mine:
@@ -247,14 +247,12 @@ def _overlap(one: Episode, span: Span) -> bool:
     return one.begins < span[1] and span[0] <= one.ends
 
 
-def _wanted(mine: Sequence[Episode], span: Span, reach: Reach) -> Span:
-    """What must have been read for these episodes to be whole: the span itself, or twice as much to that side."""
-    if not mine:
-        return span
+def reaching(begins: datetime, ends: datetime, span: Span, reach: Reach) -> Span:
+    """What must have been read for episodes from ``begins`` to ``ends`` to be whole: the span itself, or twice as much to that side."""
     since, until = span
     length = until - since
-    if since > EVER[0] and mine[0].begins - reach.window - reach.before < since:
-        since = max(EVER[0], since - length) if since - EVER[0] > length else EVER[0]
-    if until < EVER[1] and mine[-1].ends + reach.window > until:
+    if since > EVER[0] and begins - reach.window - reach.before < since:
+        since = since - length if since - EVER[0] > length else EVER[0]
+    if until < EVER[1] and ends + reach.window > until:
         until = until + length if EVER[1] - until > length else EVER[1]
     return since, until
